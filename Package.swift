@@ -1,0 +1,220 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+// Targets stand in the order of the module map in docs/ARCHITECTURE.md: imports go down only, and
+// Tests/ArchitectureTests reads every import line against that map.
+
+import PackageDescription
+
+/// Settings of every Swift target.
+let houseSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InferIsolatedConformances"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("ImmutableWeakCaptures"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+/// Generated code keeps the warnings of its generator to itself.
+let generatedSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// Settings of every C target.
+let houseCSettings: [CSetting] = [
+    .define("_GNU_SOURCE"),
+    .enableWarning("all"),
+    .enableWarning("extra"),
+    .treatAllWarnings(as: .error),
+]
+
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioFoundation: Target.Dependency = .product(
+    name: "NIOFoundationCompat",
+    package: "swift-nio"
+)
+let sqlite: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let toml: Target.Dependency = .product(name: "TOMLKit", package: "TOMLKit")
+let argumentParser: Target.Dependency = .product(
+    name: "ArgumentParser",
+    package: "swift-argument-parser"
+)
+
+/// A Swift library of the engine or of the frontends.
+func library(
+    _ name: String,
+    path: String? = nil,
+    _ dependencies: [Target.Dependency] = [],
+    exclude: [String] = [],
+    settings: [SwiftSetting] = houseSettings
+) -> Target {
+    .target(
+        name: name,
+        dependencies: dependencies,
+        path: path ?? "Sources/\(name)",
+        exclude: exclude,
+        swiftSettings: settings
+    )
+}
+
+/// The tests of one module.
+func tests(
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    exclude: [String] = [],
+    resources: [Resource] = []
+) -> Target {
+    .testTarget(
+        name: name,
+        dependencies: dependencies,
+        path: "Tests/\(name)",
+        exclude: exclude,
+        resources: resources,
+        swiftSettings: houseSettings
+    )
+}
+
+let package = Package(
+    name: "kiln",
+    products: [
+        .executable(name: "kiln", targets: ["kiln"]),
+        .executable(name: "kiln-frontend-dockerfile", targets: ["kiln-frontend-dockerfile"]),
+        .library(name: "FrontendKit", targets: ["FrontendKit"]),
+        .library(name: "Engine", targets: ["Engine"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections.git", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-protobuf.git", exact: "1.39.0", traits: []),
+        .package(url: "https://github.com/apple/swift-system.git", exact: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", exact: "7.10.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit.git", exact: "0.6.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", exact: "1.37.0"),
+    ],
+    targets: [
+        // MARK: Layer 0: C
+
+        // libarchive: tar and its compressions.
+        .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        // zlib: gzip layers.
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        // zstd: zstd layers.
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        // The system calls Swift cannot spell.
+        .target(name: "CLinux", path: "Sources/CLinux", cSettings: houseCSettings),
+
+        // MARK: Layer 1: values and the kernel
+
+        // Owned descriptors, paths anchored at a descriptor, mounts, processes.
+        library("LinuxSystem", ["CLinux", system]),
+        // Digest, descriptor, platform, reference, manifest, image config.
+        library("OCI", [crypto]),
+        // .dockerignore-style and shell-style path patterns.
+        library("PathPatterns"),
+
+        // MARK: Layer 2: the graph, the protocol, the scheduler
+
+        // BuildKit's LLB: operations, definition, wire form, validation, builder.
+        library("LLBMessages", path: "Sources/LLBMessages", [protobuf], settings: generatedSettings),
+        library("LLB", ["LLBMessages", "OCI", crypto, protobuf]),
+        // Frames, messages, versions, limits; no I/O.
+        library("FrontendProtocol", ["LLB", "OCI"]),
+        // Scheduler over abstract operations; knows no files and no LLB.
+        library("Solver", ["OCI", collections]),
+
+        // MARK: Layer 3: storage, execution, transport
+
+        // tar, gzip and zstd in and out.
+        library("Archives", ["CArchive", "CZlib", "CZstd", "LinuxSystem", "OCI", crypto]),
+        // Blobs by digest.
+        library("ContentStore", ["LinuxSystem", "OCI", crypto]),
+        // File trees: layers, union reading, writing, content hashes.
+        library("Snapshots", ["Archives", "ContentStore", "LinuxSystem", "OCI", "PathPatterns", crypto]),
+        // One sandboxed process: spec, launch, logs, teardown.
+        library("Sandbox", ["LinuxSystem", "OCI", crypto]),
+        // OCI distribution client.
+        library("Registry", ["ContentStore", "LinuxSystem", "OCI", httpClient, nioCore, nioHTTP1, nioFoundation, crypto]),
+
+        // MARK: Layer 4: cache, sources, exporters, frontends
+
+        // Cache records in SQLite, leases, collection.
+        library("BuildCache", ["ContentStore", "LinuxSystem", "OCI", "Snapshots", "Solver", sqlite, collections]),
+        // Where trees come from.
+        library("Sources", ["Archives", "ContentStore", "LinuxSystem", "OCI", "PathPatterns", "Registry", "Sandbox", "Snapshots", crypto, sqlite]),
+        // Where results go.
+        library("Exporters", ["Archives", "ContentStore", "LinuxSystem", "OCI", "Registry", "Snapshots", crypto]),
+        // Launching frontends and the bridge they talk to.
+        library("FrontendHost", ["FrontendProtocol", "LLB", "LinuxSystem", "OCI", "Registry", "Sandbox", toml]),
+
+        // MARK: Layer 5: the engine
+
+        library("Engine", ["Archives", "BuildCache", "ContentStore", "Exporters", "FrontendHost", "FrontendProtocol", "LinuxSystem", "LLB", "OCI", "PathPatterns", "Registry", "Sandbox", "Snapshots", "Solver", "Sources", crypto, system]),
+
+        // MARK: Layer 7: the command line
+
+        .executableTarget(
+            name: "kiln",
+            dependencies: ["Engine", "LinuxSystem", "OCI", argumentParser],
+            path: "Sources/kiln",
+            swiftSettings: houseSettings
+        ),
+
+        // MARK: F: frontends
+
+        // The Swift SDK for frontends.
+        library("FrontendKit", ["FrontendProtocol", "LLB", "OCI", "PathPatterns"]),
+        // Dockerfile: lexer, parser, expansion.
+        library("DockerfileSyntax", path: "Frontends/dockerfile/Syntax"),
+        // Dockerfile: instructions to LLB.
+        library("DockerfileConversion", path: "Frontends/dockerfile/Conversion", ["DockerfileSyntax", "FrontendKit", "LLB", "OCI", "PathPatterns"]),
+        .executableTarget(
+            name: "kiln-frontend-dockerfile",
+            dependencies: ["DockerfileConversion", "DockerfileSyntax", "FrontendKit"],
+            path: "Frontends/dockerfile/Main",
+            swiftSettings: houseSettings
+        ),
+        // A frontend that misbehaves in every way the host must survive.
+        .executableTarget(
+            name: "kiln-frontend-bad",
+            path: "Frontends/bad",
+            swiftSettings: houseSettings
+        ),
+
+        // MARK: Tests
+
+        tests("ArchitectureTests", []),
+        tests("LinuxSystemTests", ["LinuxSystem", system]),
+        tests("OCITests", ["OCI"]),
+        tests("PathPatternsTests", ["PathPatterns"]),
+        tests("LLBTests", ["LLB", "LLBMessages", "OCI", protobuf]),
+        tests("FrontendProtocolTests", ["FrontendProtocol", "LLB", "OCI"]),
+        tests("SolverTests", ["OCI", "Solver"]),
+        tests("SimulationTests", ["OCI", "Solver"]),
+        tests("ArchivesTests", ["Archives", "LinuxSystem", "OCI", system]),
+        tests("ContentStoreTests", ["ContentStore", "LinuxSystem", "OCI", system]),
+        tests("SnapshotsTests", ["Archives", "ContentStore", "LinuxSystem", "OCI", "Snapshots", system]),
+        tests("SandboxTests", ["LinuxSystem", "OCI", "Sandbox", system]),
+        tests("RegistryTests", ["ContentStore", "LinuxSystem", "OCI", "Registry", system]),
+        tests("BuildCacheTests", ["BuildCache", "ContentStore", "LinuxSystem", "OCI", "Snapshots", "Solver", system]),
+        tests("SourcesTests", ["ContentStore", "LinuxSystem", "OCI", "Registry", "Snapshots", "Sources", system]),
+        tests("ExportersTests", ["Archives", "ContentStore", "Exporters", "LinuxSystem", "OCI", "Registry", "Snapshots", system]),
+        tests("FrontendHostTests", ["FrontendHost", "FrontendProtocol", "LLB", "LinuxSystem", "OCI", "Sandbox", system]),
+        tests("DockerfileSyntaxTests", ["DockerfileSyntax"]),
+        tests("DockerfileConversionTests", ["DockerfileConversion", "DockerfileSyntax", "FrontendKit", "LLB", "OCI"]),
+        tests("EngineTests", ["Engine", "LLB", "LinuxSystem", "OCI", system]),
+        tests("IntegrationTests", ["Engine", "LinuxSystem", "OCI", system]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define RESULT(call)                         \
+    do {                                     \
+        long result_ = (long)(call);         \
+        return result_ < 0 ? -errno : result_; \
+    } while (0)
+
+int cl_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve) {
+    struct open_how how = {.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve};
+    long fd;
+    // The kernel answers EAGAIN when a rename raced with a scoped lookup; a bounded retry is right.
+    for (int attempt = 0; attempt < 64; attempt++) {
+        fd = syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+        if (fd >= 0 || (errno != EAGAIN && errno != EINTR)) break;
+    }
+    return fd < 0 ? -errno : (int)fd;
+}
+
+int cl_open_flag_path(void) { return O_PATH; }
+int cl_open_flag_tmpfile(void) { return O_TMPFILE; }
+uint64_t cl_resolve_beneath(void) { return RESOLVE_BENEATH; }
+uint64_t cl_resolve_in_root(void) { return RESOLVE_IN_ROOT; }
+uint64_t cl_resolve_no_symlinks(void) { return RESOLVE_NO_SYMLINKS; }
+uint64_t cl_resolve_no_magiclinks(void) { return RESOLVE_NO_MAGICLINKS; }
+
+int cl_statx(int dirfd, const char *path, int follow, struct cl_stat *out) {
+    struct statx x;
+    int flags = AT_EMPTY_PATH | AT_NO_AUTOMOUNT | (follow ? 0 : AT_SYMLINK_NOFOLLOW);
+    if (statx(dirfd, path, flags, STATX_BASIC_STATS | STATX_MNT_ID, &x) < 0) return -errno;
+    *out = (struct cl_stat){
+        .ino = x.stx_ino,
+        .size = x.stx_size,
+        .blocks = x.stx_blocks,
+        .dev = makedev(x.stx_dev_major, x.stx_dev_minor),
+        .mount_id = x.stx_mnt_id,
+        .mtime_sec = x.stx_mtime.tv_sec,
+        .mtime_nsec = x.stx_mtime.tv_nsec,
+        .ctime_sec = x.stx_ctime.tv_sec,
+        .ctime_nsec = x.stx_ctime.tv_nsec,
+        .mode = x.stx_mode,
+        .uid = x.stx_uid,
+        .gid = x.stx_gid,
+        .nlink = x.stx_nlink,
+        .rdev_major = x.stx_rdev_major,
+        .rdev_minor = x.stx_rdev_minor,
+    };
+    return 0;
+}
+
+int cl_renameat2(int fromfd, const char *from, int tofd, const char *to, unsigned flags) {
+    RESULT(renameat2(fromfd, from, tofd, to, flags));
+}
+
+int cl_linkat_fd(int fd, int tofd, const char *to) {
+    char source[64];
+    snprintf(source, sizeof source, "/proc/self/fd/%d", fd);
+    RESULT(linkat(AT_FDCWD, source, tofd, to, AT_SYMLINK_FOLLOW));
+}
+
+int cl_mknodat(int dirfd, const char *path, uint32_t mode, uint32_t major_, uint32_t minor_) {
+    RESULT(mknodat(dirfd, path, mode, makedev(major_, minor_)));
+}
+
+int cl_utimensat(int dirfd, const char *path, int64_t sec, int64_t nsec) {
+    struct timespec times[2] = {{.tv_sec = sec, .tv_nsec = nsec}, {.tv_sec = sec, .tv_nsec = nsec}};
+    RESULT(utimensat(dirfd, path, times, AT_SYMLINK_NOFOLLOW));
+}
+
+int cl_fchmodat_nofollow(int dirfd, const char *path, uint32_t mode) {
+    // fchmodat2(2) is newer than the kernels we support: go through an O_PATH descriptor, which cannot
+    // be swapped for a symlink between the check and the change.
+    int fd = openat(dirfd, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    struct stat st;
+    int error = fstat(fd, &st) < 0 ? errno : S_ISLNK(st.st_mode) ? EOPNOTSUPP : 0;
+    if (error == 0) {
+        char link[64];
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        if (chmod(link, mode) < 0) error = errno;
+    }
+    close(fd);
+    return -error;
+}
+
+int cl_memfd_create(const char *name, int sealable) {
+    RESULT(memfd_create(name, MFD_CLOEXEC | (sealable ? MFD_ALLOW_SEALING : 0)));
+}
+
+int cl_memfd_seal(int fd) {
+    RESULT(fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE));
+}
+
+int cl_pipe2(int fds[2], int flags) { RESULT(pipe2(fds, flags | O_CLOEXEC)); }
+int cl_syncfs(int fd) { RESULT(syncfs(fd)); }
+
+int cl_flock(int fd, int exclusive, int nonblocking) {
+    struct flock lock = {.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
+    int result;
+    do result = fcntl(fd, nonblocking ? F_OFD_SETLK : F_OFD_SETLKW, &lock);
+    while (result < 0 && errno == EINTR);
+    return result < 0 ? (errno == EACCES ? -EAGAIN : -errno) : 0;
+}
+
+int cl_unlock(int fd) {
+    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+    RESULT(fcntl(fd, F_OFD_SETLK, &lock));
+}
+
+static int64_t copy_by_hand(int infd, int outfd, int64_t done) {
+    size_t capacity = 256 * 1024;
+    char *buffer = malloc(capacity);
+    if (buffer == NULL) return -ENOMEM;
+    int64_t result = done;
+    for (;;) {
+        ssize_t got = pread(infd, buffer, capacity, result);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) {
+            if (got < 0) result = -errno;
+            break;
+        }
+        for (ssize_t put = 0; put < got;) {
+            ssize_t n = pwrite(outfd, buffer + put, (size_t)(got - put), result + put);
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0) {
+                result = -errno;
+                free(buffer);
+                return result;
+            }
+            put += n;
+        }
+        result += got;
+    }
+    free(buffer);
+    return result;
+}
+
+int64_t cl_copy_file(int infd, int outfd) {
+    int64_t done = 0;
+    for (;;) {
+        loff_t in = done, out = done;
+        ssize_t n = copy_file_range(infd, &in, outfd, &out, 1 << 30, 0);
+        if (n < 0 && errno == EINTR) continue;
+        if (n == 0) return done == 0 ? copy_by_hand(infd, outfd, 0) : done;
+        if (n < 0) {
+            if (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS
+                || errno == EBADF || errno == ETXTBSY)
+                return copy_by_hand(infd, outfd, done);
+            return -errno;
+        }
+        done += n;
+    }
+}
+
+int cl_fallocate(int fd, int64_t length) { RESULT(fallocate(fd, 0, 0, length)); }
+
+int cl_getrandom(void *buffer, size_t length) {
+    ssize_t n = getrandom(buffer, length, 0);
+    return n < 0 ? -errno : (size_t)n == length ? 0 : -EIO;
+}
+
+// The *at forms of the xattr calls came with Linux 6.13: reach the entry through its O_PATH parent.
+static int entry_path(int dirfd, const char *path, char out[static 4200]) {
+    int n = snprintf(out, 4200, "/proc/self/fd/%d/%s", dirfd, path);
+    return n < 0 || n >= 4200 ? -ENAMETOOLONG : 0;
+}
+
+ssize_t cl_llistxattrat(int dirfd, const char *path, char *list, size_t size) {
+    char full[4200];
+    int error = entry_path(dirfd, path, full);
+    if (error < 0) return error;
+    RESULT(llistxattr(full, list, size));
+}
+
+ssize_t cl_lgetxattrat(int dirfd, const char *path, const char *name, void *value, size_t size) {
+    char full[4200];
+    int error = entry_path(dirfd, path, full);
+    if (error < 0) return error;
+    RESULT(lgetxattr(full, name, value, size));
+}
+
+int cl_lsetxattrat(int dirfd, const char *path, const char *name, const void *value, size_t size) {
+    char full[4200];
+    int error = entry_path(dirfd, path, full);
+    if (error < 0) return error;
+    RESULT(lsetxattr(full, name, value, size, 0));
+}
+
+int cl_lremovexattrat(int dirfd, const char *path, const char *name) {
+    char full[4200];
+    int error = entry_path(dirfd, path, full);
+    if (error < 0) return error;
+    RESULT(lremovexattr(full, name));
+}
+
+ssize_t cl_getdents(int fd, void *buffer, size_t size) {
+    RESULT(syscall(SYS_getdents64, fd, buffer, size));
+}
+
+int cl_pidfd_open(pid_t pid) { RESULT(syscall(SYS_pidfd_open, pid, 0)); }
+
+int cl_pidfd_send_signal(int pidfd, int signal) {
+    RESULT(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
+}
+
+int cl_waitid_pidfd(int pidfd, int nohang, int *code, int *status) {
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    int result;
+    do result = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | (nohang ? WNOHANG : 0));
+    while (result < 0 && errno == EINTR);
+    if (result < 0) return -errno;
+    if (info.si_pid == 0) return 0;
+    *code = info.si_code;
+    *status = info.si_status;
+    return 1;
+}
+
+uint64_t cl_process_start_ticks(pid_t pid) {
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0) return 0;
+    text[n] = 0;
+    // The command name may hold spaces and parentheses: fields are counted after the last ')'.
+    char *field = strrchr(text, ')');
+    for (int i = 0; field != NULL && i < 20; i++) field = strchr(field + 1, ' ');
+    return field == NULL ? 0 : strtoull(field + 1, NULL, 10);
+}
+
+static int spawn(
+    const char *path,
+    char *const *argv,
+    char *const *envp,
+    const int *fds,
+    int count,
+    int new_group,
+    pid_t *pid
+) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int error = posix_spawn_file_actions_init(&actions);
+    if (error != 0) return -error;
+    error = posix_spawnattr_init(&attributes);
+    if (error != 0) {
+        posix_spawn_file_actions_destroy(&actions);
+        return -error;
+    }
+    // dup2 in order would clobber a source that is also a later target: lift all sources first.
+    int lifted[64];
+    int lifted_count = 0;
+    if (count > 64) error = EINVAL;
+    for (int i = 0; error == 0 && i < count; i++) {
+        lifted[i] = fds[i] < 0 ? -1 : fcntl(fds[i], F_DUPFD_CLOEXEC, 64 + count);
+        if (fds[i] >= 0 && lifted[i] < 0) {
+            error = errno;
+            break;
+        }
+        lifted_count = i + 1;
+        if (lifted[i] >= 0) error = posix_spawn_file_actions_adddup2(&actions, lifted[i], i);
+    }
+    if (error == 0) error = posix_spawn_file_actions_addclosefrom_np(&actions, count);
+    sigset_t all, none;
+    sigfillset(&all);
+    sigemptyset(&none);
+    short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
+    if (new_group) flags |= POSIX_SPAWN_SETPGROUP;
+    if (error == 0) error = posix_spawnattr_setsigdefault(&attributes, &all);
+    if (error == 0) error = posix_spawnattr_setsigmask(&attributes, &none);
+    if (error == 0) error = posix_spawnattr_setpgroup(&attributes, 0);
+    if (error == 0) error = posix_spawnattr_setflags(&attributes, flags);
+    if (error == 0) error = posix_spawn(pid, path, &actions, &attributes, argv, envp);
+    for (int i = 0; i < lifted_count; i++)
+        if (lifted[i] >= 0) close(lifted[i]);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    return -error;
+}
+
+int cl_spawn(
+    const char *path,
+    char *const *argv,
+    char *const *envp,
+    const int *fds,
+    int count,
+    int new_group,
+    pid_t *pid
+) {
+    return spawn(path, argv, envp, fds, count, new_group, pid);
+}
+
+int cl_spawn_fd(
+    int executable,
+    char *const *argv,
+    char *const *envp,
+    const int *fds,
+    int count,
+    int new_group,
+    pid_t *pid
+) {
+    // The path is resolved by execve after the file actions ran, so it names our own process: the
+    // child shares our memory but /proc/self is the child's, whose table no longer holds the number.
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getpid(), executable);
+    return spawn(path, argv, envp, fds, count, new_group, pid);
+}
+
+int cl_poll_read(int fd, int timeout_ms) {
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    int n;
+    do n = poll(&p, 1, timeout_ms);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n > 0;
+}
+
+int cl_set_nonblocking(int fd, int on) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0) return -errno;
+    RESULT(fcntl(fd, F_SETFL, on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK));
+}
+
+int cl_set_pipe_size(int fd, int size) { RESULT(fcntl(fd, F_SETPIPE_SZ, size)); }
+
+int cl_ioctl_winsize(int fd, uint16_t *columns, uint16_t *rows) {
+    struct winsize w;
+    if (ioctl(fd, TIOCGWINSZ, &w) < 0) return -errno;
+    *columns = w.ws_col;
+    *rows = w.ws_row;
+    return 0;
+}
+
+int cl_fs_type(int fd, uint64_t *magic) {
+    struct statfs s;
+    if (fstatfs(fd, &s) < 0) return -errno;
+    *magic = (uint64_t)s.f_type;
+    return 0;
+}
+
+int cl_fs_space(int fd, uint64_t *total, uint64_t *available) {
+    struct statvfs s;
+    if (fstatvfs(fd, &s) < 0) return -errno;
+    *total = (uint64_t)s.f_blocks * s.f_frsize;
+    *available = (uint64_t)s.f_bavail * s.f_frsize;
+    return 0;
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Crypto
+
+/// The SHA-256 of some bytes, written `sha256:` and 64 hexadecimal digits.
+///
+/// SHA-256 is the only algorithm that names content in Kiln's store; a source that is checked by another one is checked
+/// where it is read. Source: OCI image-spec v1.1, descriptor.md "Digests".
+public struct Digest: Hashable, Sendable {
+    private let words: (UInt64, UInt64, UInt64, UInt64)
+
+    /// Reads `sha256:<64 lower-case hex digits>`; anything else is `nil`.
+    public init?(_ text: some StringProtocol) {
+        let prefix = "sha256:"
+        guard text.utf8.count == prefix.utf8.count + 64, text.hasPrefix(prefix) else { return nil }
+        self.init(hex: text.dropFirst(prefix.count))
+    }
+
+    /// Reads 64 lower-case hexadecimal digits; anything else is `nil`.
+    public init?(hex: some StringProtocol) {
+        guard hex.utf8.count == 64 else { return nil }
+        var values: [UInt64] = [0, 0, 0, 0]
+        for (index, character) in hex.utf8.enumerated() {
+            let nibble: UInt8
+            switch character {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): nibble = character - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): nibble = character - UInt8(ascii: "a") + 10
+            default: return nil
+            }
+            values[index / 16] = values[index / 16] << 4 | UInt64(nibble)
+        }
+        words = (values[0], values[1], values[2], values[3])
+    }
+
+    /// Takes the 32 bytes of a SHA-256; another count is `nil`.
+    public init?(sha256 bytes: some Sequence<UInt8>) {
+        var values: [UInt64] = [0, 0, 0, 0]
+        var count = 0
+        for byte in bytes {
+            guard count < 32 else { return nil }
+            values[count / 8] = values[count / 8] << 8 | UInt64(byte)
+            count += 1
+        }
+        guard count == 32 else { return nil }
+        words = (values[0], values[1], values[2], values[3])
+    }
+
+    /// The digest of some bytes.
+    public static func of(_ bytes: some Sequence<UInt8>) -> Digest {
+        var hasher = Digester()
+        let result: Void? = bytes.withContiguousStorageIfAvailable { buffer in
+            unsafe hasher.update(UnsafeRawBufferPointer(buffer))
+        }
+        if result == nil { hasher.update(Array(bytes)) }
+        return hasher.finish()
+    }
+
+    /// The digest of a text's UTF-8.
+    public static func of(_ text: String) -> Digest { of(Array(text.utf8)) }
+
+    /// The 64 hexadecimal digits.
+    public var hex: String {
+        let digits = Array("0123456789abcdef".utf8)
+        var text: [UInt8] = []
+        text.reserveCapacity(64)
+        for byte in bytes {
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// The 32 bytes.
+    public var bytes: [UInt8] {
+        [words.0, words.1, words.2, words.3].flatMap { word in
+            stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt64($0)) }
+        }
+    }
+
+    public static func == (left: Digest, right: Digest) -> Bool { left.words == right.words }
+
+    public func hash(into hasher: inout Hasher) {
+        // The bytes are uniform already: one word of them decides the bucket.
+        hasher.combine(words.0)
+    }
+}
+
+extension Digest: CustomStringConvertible {
+    public var description: String { "sha256:" + hex }
+}
+
+extension Digest: Comparable {
+    public static func < (left: Digest, right: Digest) -> Bool { left.words < right.words }
+}
+
+extension Digest: Codable {
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let text = try container.decode(String.self)
+        guard let digest = Digest(text) else {
+            throw DecodingError.dataCorruptedError(
+                in: container,
+                debugDescription: "\"\(text)\" is no digest; expected sha256: and 64 hexadecimal digits"
+            )
+        }
+        self = digest
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}
+
+/// Computes a ``Digest`` from bytes that come piece by piece.
+public struct Digester: Sendable {
+    private var hasher = SHA256()
+
+    public init() {}
+
+    /// Adds bytes.
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        unsafe hasher.update(bufferPointer: bytes)
+    }
+
+    /// Adds bytes.
+    public mutating func update(_ bytes: [UInt8]) {
+        unsafe bytes.withUnsafeBytes { unsafe hasher.update(bufferPointer: $0) }
+    }
+
+    /// Adds the UTF-8 of a text.
+    public mutating func update(_ text: String) { update(Array(text.utf8)) }
+
+    /// The digest of all bytes added so far; more may follow.
+    public func finish() -> Digest {
+        guard let digest = Digest(sha256: hasher.finalize()) else {
+            preconditionFailure("SHA-256 has 32 bytes")
+        }
+        return digest
+    }
+}
