@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+# One entry for every task. `make demo` and `make test` are all a newcomer needs.
+
+SHELL := /bin/bash
+DEBUG := .build/debug
+RELEASE := .build/release
+
+.PHONY: demo test build release setup fmt check tsan bench corpus messages clean
+
+## Installs what is missing, builds, and shows a multi-stage build and its cached rebuild.
+demo: setup release
+	dev/demo $(RELEASE)
+
+## Installs what is missing and runs every test.
+test: setup build
+	KILN_BIN=$(CURDIR)/$(DEBUG) swift test --skip-build
+
+## Debug build of everything, tests included.
+build:
+	swift build --build-tests
+	dev/build-sandbox $(DEBUG)
+
+## Release build of what users run.
+release:
+	swift build -c release --static-swift-stdlib --product kiln
+	swift build -c release --static-swift-stdlib --product kiln-frontend-dockerfile
+	dev/build-sandbox $(RELEASE)
+
+setup:
+	dev/setup
+
+fmt:
+	swift format --in-place --recursive --parallel Package.swift Sources Frontends Tests
+
+## Style and module map; seconds, no build of the engine.
+check:
+	swift format lint --strict --recursive --parallel Package.swift Sources Frontends Tests
+	dev/check-imports
+
+## Unit tests under ThreadSanitizer.
+tsan:
+	swift test --sanitize=thread --scratch-path .build-tsan --filter 'SolverTests|SimulationTests|FrontendProtocolTests'
+
+bench: release
+	dev/bench $(RELEASE)
+
+## The exam: make corpus CORPUS=DIR
+corpus:
+	swift build -c release --product kiln-corpus
+	$(RELEASE)/kiln-corpus $(CORPUS)
+
+## Regenerates the protobuf messages from Protocol/ and fails when they differ.
+messages:
+	dev/generate-messages --check
+
+clean:
+	swift package clean
