@@ -153,6 +153,11 @@ package final class Descriptor: Sendable {
         if ftruncate(number, off_t(size)) < 0 { throw SystemCallError("resize", "a file", .last) }
     }
 
+    /// Moves the offset at which the next read or write without an offset begins, in bytes from the beginning.
+    package func seek(to offset: Int64) throws(SystemCallError) {
+        if lseek(number, off_t(offset), SEEK_SET) < 0 { throw SystemCallError("seek in", "a file", .last) }
+    }
+
     /// Makes a memory file unchangeable for good.
     package func seal() throws(SystemCallError) {
         try check(cl_memfd_seal(number), "seal", "a memory file")
