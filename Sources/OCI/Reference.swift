@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The full name of an image: registry, repository and, perhaps, tag and digest.
+///
+/// Short names mean what they mean to Docker: `alpine` is `docker.io/library/alpine`. Source: distribution/reference.
+public struct Reference: Hashable, Sendable {
+    /// Registry host, with a port if one was given: `docker.io`, `localhost:5000`. Empty only for the rare names whose
+    /// first component looks like a host but is none.
+    public let domain: String
+    /// Repository below the registry: `library/alpine`.
+    public let path: String
+    public var tag: String?
+    public var digest: Digest?
+
+    /// Repositories may have this many bytes.
+    public static let pathByteLimit = 255
+    /// Tags may have this many bytes.
+    public static let tagByteLimit = 128
+
+    /// Reads a reference and fills in `docker.io` and `library/`, but no tag.
+    ///
+    /// - Throws: `invalidReference` with what is wrong.
+    public init(parsing text: String) throws(OCIError) {
+        func refuse(_ reason: String) -> OCIError {
+            OCIError(.invalidReference, "cannot parse image reference \"\(text)\": \(reason)")
+        }
+        guard !text.isEmpty else { throw refuse("it is empty") }
+        if Digest(hex: text) != nil {
+            throw refuse("64 hexadecimal digits are an image identifier, not a name")
+        }
+        let (host, remainder) = Reference.split(text)
+        let repositoryPart = remainder.prefix { $0 != ":" }
+        guard repositoryPart.lowercased() == repositoryPart else {
+            throw refuse("repository name \"\(repositoryPart)\" must be lower case")
+        }
+        var name = host + "/" + remainder
+        var digest: Digest?
+        if let at = name.firstIndex(of: "@") {
+            let digestText = name[name.index(after: at)...]
+            guard let value = Digest(String(digestText)) else {
+                throw refuse("\"\(digestText)\" is no digest; expected sha256: and 64 hexadecimal digits")
+            }
+            digest = value
+            name = String(name[..<at])
+        }
+        var tag: String?
+        if let colon = name.lastIndex(of: ":"), !name[colon...].contains("/") {
+            let text = String(name[name.index(after: colon)...])
+            guard Reference.isTag(text) else { throw refuse("invalid tag \"\(text)\"") }
+            tag = text
+            name = String(name[..<colon])
+        }
+        guard let slash = name.firstIndex(of: "/") else { throw refuse("it names no repository") }
+        let domain = String(name[..<slash])
+        let path = String(name[name.index(after: slash)...])
+        if Reference.isDomain(domain), Reference.isPath(path) {
+            self.domain = domain
+            self.path = path
+        } else if Reference.isPath(name) {
+            self.domain = ""
+            self.path = name
+        } else {
+            throw refuse("invalid reference format")
+        }
+        guard self.path.utf8.count <= Reference.pathByteLimit else {
+            throw refuse(
+                "repository name has \(self.path.utf8.count) bytes, at most \(Reference.pathByteLimit) are allowed"
+            )
+        }
+        self.tag = tag
+        self.digest = digest
+    }
+
+    /// The name without tag and digest.
+    public var name: String { domain.isEmpty ? path : domain + "/" + path }
+
+    /// The same reference, with the tag `latest` if it had neither tag nor digest.
+    public var withDefaultTag: Reference {
+        var copy = self
+        if tag == nil, digest == nil { copy.tag = "latest" }
+        return copy
+    }
+
+    /// The short form people write: `alpine:3` for `docker.io/library/alpine:3`.
+    public var familiar: String {
+        var name = name
+        if domain == "docker.io" {
+            name = path
+            let library = "library/"
+            if path.hasPrefix(library), !path.dropFirst(library.count).contains("/") {
+                name = String(path.dropFirst(library.count))
+            }
+        }
+        return name + suffix
+    }
+
+    private var suffix: String { (tag.map { ":" + $0 } ?? "") + (digest.map { "@\($0)" } ?? "") }
+}
+
+extension Reference: CustomStringConvertible {
+    /// The full form, which ``init(parsing:)`` reads back.
+    public var description: String { name + suffix }
+}
+
+extension Reference {
+    /// Separates the registry, real or implied, from the rest.
+    private static func split(_ text: String) -> (domain: String, remainder: String) {
+        let dockerHub = "docker.io"
+        guard let slash = text.firstIndex(of: "/") else { return (dockerHub, "library/" + text) }
+        let first = String(text[..<slash])
+        let rest = String(text[text.index(after: slash)...])
+        var result: (domain: String, remainder: String)
+        if first == "localhost" {
+            result = (first, rest)
+        } else if first == "index.docker.io" {
+            result = (dockerHub, rest)
+        } else if first.contains(where: { $0 == "." || $0 == ":" }) || first.lowercased() != first {
+            result = (first, rest)
+        } else {
+            result = (dockerHub, text)
+        }
+        if result.domain == dockerHub, !result.remainder.contains("/") {
+            result.remainder = "library/" + result.remainder
+        }
+        return result
+    }
+
+    private static func isTag(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        guard let first = bytes.first, bytes.count <= tagByteLimit, isWord(first) else { return false }
+        return bytes.allSatisfy { isWord($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }
+    }
+
+    private static func isDomain(_ text: String) -> Bool {
+        var host = Array(text.utf8)[...]
+        if host.first == UInt8(ascii: "[") {
+            guard let close = host.firstIndex(of: UInt8(ascii: "]")), close > 1,
+                host[1..<close].allSatisfy({ isHexDigit($0) || $0 == UInt8(ascii: ":") })
+            else { return false }
+            return isPort(host[(close + 1)...])
+        }
+        if let colon = host.firstIndex(of: UInt8(ascii: ":")) {
+            guard isPort(host[colon...]) else { return false }
+            host = host[..<colon]
+        }
+        return host.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy { label in
+            guard let first = label.first, let last = label.last else { return false }
+            return isAlphanumeric(first) && isAlphanumeric(last)
+                && label.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
+        }
+    }
+
+    private static func isPort(_ bytes: ArraySlice<UInt8>) -> Bool {
+        guard !bytes.isEmpty else { return true }
+        return bytes.first == UInt8(ascii: ":") && bytes.count > 1 && bytes.dropFirst().allSatisfy(isDigit)
+    }
+
+    /// Components of lower-case letters and digits, joined inside by `.`, `_`, `__` or any number of `-`.
+    private static func isPath(_ text: String) -> Bool {
+        text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { component in
+            let bytes = Array(component)
+            var index = 0
+            func takeWord() -> Bool {
+                let start = index
+                while index < bytes.count, isDigit(bytes[index]) || isLower(bytes[index]) { index += 1 }
+                return index > start
+            }
+            guard takeWord() else { return false }
+            while index < bytes.count {
+                let start = index
+                while index < bytes.count, !isDigit(bytes[index]), !isLower(bytes[index]) { index += 1 }
+                let separator = String(decoding: bytes[start..<index], as: UTF8.self)
+                guard separator == "." || separator == "_" || separator == "__"
+                    || separator.utf8.allSatisfy({ $0 == UInt8(ascii: "-") })
+                else { return false }
+                guard takeWord() else { return false }
+            }
+            return true
+        }
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
+    private static func isLower(_ byte: UInt8) -> Bool { byte >= 0x61 && byte <= 0x7a }
+    private static func isAlphanumeric(_ byte: UInt8) -> Bool { isDigit(byte) || isLower(byte | 0x20) }
+    private static func isWord(_ byte: UInt8) -> Bool { isAlphanumeric(byte) || byte == UInt8(ascii: "_") }
+    private static func isHexDigit(_ byte: UInt8) -> Bool {
+        isDigit(byte) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x66)
+    }
+}
