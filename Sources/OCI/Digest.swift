@@ -77,6 +77,20 @@ public struct Digest: Hashable, Sendable {
         }
     }
 
+    /// Adds the 32 bytes to some others, without any buffer of its own.
+    public func append(to bytes: inout [UInt8]) {
+        append(words.0, to: &bytes)
+        append(words.1, to: &bytes)
+        append(words.2, to: &bytes)
+        append(words.3, to: &bytes)
+    }
+
+    private func append(_ word: UInt64, to bytes: inout [UInt8]) {
+        for shift in stride(from: UInt64(56), through: 0, by: -8) {
+            bytes.append(UInt8(truncatingIfNeeded: word >> shift))
+        }
+    }
+
     public static func == (left: Digest, right: Digest) -> Bool { left.words == right.words }
 
     public func hash(into hasher: inout Hasher) {
