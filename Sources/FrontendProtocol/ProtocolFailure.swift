@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// An answer that says a request failed. The session goes on.
+public struct ProtocolFailure: Error, Sendable, Hashable, CustomStringConvertible {
+    /// What kind of failure, for code to act on. Written as `error.data.kind`.
+    public enum Kind: Sendable, Hashable {
+        /// The sides have no protocol version in common.
+        case incompatible
+        /// The method, capability or form is not offered by this engine.
+        case unsupported
+        /// A member is missing or has the wrong form.
+        case invalidParams
+        /// The named file, ref, image or commit does not exist.
+        case notFound
+        /// The request, or its answer, exceeds a limit of the session.
+        case limit
+        /// More requests are unanswered than `limits.inFlight` allows.
+        case tooManyRequests
+        /// The asking side gave the request up.
+        case cancelled
+        /// The request ran longer than its time.
+        case timeout
+        /// The LLB definition is wrong.
+        case badDefinition
+        /// The build file or an option is wrong; what a frontend answers to `build`.
+        case buildFile
+        /// A step, source or other operation of the build failed.
+        case operation
+        /// Policy forbids it.
+        case denied
+        /// Network, disk or registry failed; trying again may help.
+        case unavailable
+        /// The answering side itself is wrong.
+        case internalError
+        /// A kind this version does not know.
+        case unrecognized(String)
+    }
+
+    public var kind: Kind
+    /// For people; what a frontend answers to `build` is shown as it is, and may have several lines.
+    public var message: String
+    /// More members of `error.data`, such as `supported` for ``Kind/incompatible``.
+    public var data: WireObject
+
+    public init(_ kind: Kind, _ message: String, data: WireObject = [:]) {
+        self.kind = kind
+        self.message = message
+        self.data = data
+    }
+
+    /// Short for a failure by a limit.
+    public static func limit(_ message: String) -> ProtocolFailure { .init(.limit, message) }
+
+    public var description: String { message }
+}
+
+extension ProtocolFailure.Kind: RawRepresentable {
+    private static let named: [(String, ProtocolFailure.Kind)] = [
+        ("incompatible", .incompatible), ("unsupported", .unsupported),
+        ("invalidParams", .invalidParams), ("notFound", .notFound), ("limit", .limit),
+        ("tooManyRequests", .tooManyRequests), ("cancelled", .cancelled), ("timeout", .timeout),
+        ("badDefinition", .badDefinition), ("buildFile", .buildFile), ("operation", .operation),
+        ("denied", .denied), ("unavailable", .unavailable), ("internal", .internalError),
+    ]
+
+    public init(rawValue: String) {
+        self = Self.named.first { $0.0 == rawValue }?.1 ?? .unrecognized(rawValue)
+    }
+
+    public var rawValue: String {
+        if case .unrecognized(let name) = self { return name }
+        return Self.named.first { $0.1 == self }?.0 ?? "internal"
+    }
+}
+
+extension ProtocolFailure {
+    /// Failures of JSON-RPC itself have its codes; all others share one, and `data.kind` tells them apart.
+    private static let sharedCode: Int64 = -32000
+
+    /// The value of an answer's `error` member.
+    var members: WireObject {
+        let code: Int64 =
+            switch kind {
+            case .invalidParams: -32602
+            case .internalError: -32603
+            case .unsupported: -32601
+            default: Self.sharedCode
+            }
+        var data = self.data
+        data["kind"] = .string(kind.rawValue)
+        return ["code": .integer(code), "message": .string(message), "data": .object(data)]
+    }
+
+    /// Reads the value of an answer's `error` member.
+    ///
+    /// `data` may be left out, as by general JSON-RPC libraries: the code decides the kind then.
+    init(members: MemberReader) throws(MemberError) {
+        let code = try members.integer("code")
+        message = try members.string("message")
+        data = try members.optionalObject("data")?.object ?? [:]
+        if case .string(let name)? = data["kind"] {
+            kind = Kind(rawValue: name)
+        } else {
+            switch code {
+            case -32602: kind = .invalidParams
+            case -32601: kind = .unsupported
+            case -32700, -32600, -32603: kind = .internalError
+            default: kind = .unrecognized("")
+            }
+        }
+        data["kind"] = nil
+    }
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import OCI
+
+extension Wire {
+    /// A named input of a build: a tree the frontend may read, and the definition that makes it.
+    public struct Input: WireRepresentable {
+        /// `nil`: an empty tree.
+        public var ref: String?
+        /// The definition to build upon, where the engine knows one.
+        public var definition: Definition?
+
+        public init(ref: String?, definition: Definition? = nil) {
+            self.ref = ref
+            self.definition = definition
+        }
+
+        public init(members: MemberReader) throws(MemberError) {
+            ref = try members.nullableString("ref")
+            if members.object["definition"] != nil {
+                definition = try Definition(members, "definition")
+            }
+        }
+
+        public var members: WireObject {
+            var members: WireObject = ["ref": ref.map { .string($0) } ?? .null]
+            members["definition"] = definition?.value
+            return members
+        }
+    }
+
+    /// The work: everything a frontend is told stands here, nothing in its environment.
+    public struct Build: WireRequest {
+        public static let method = Method.build
+
+        /// The build file's name, for messages.
+        public var fileName: String
+        /// The build file.
+        public var fileContent: [UInt8]
+        /// Options as BuildKit's frontends know them: `target`, `build-arg:NAME`, `platform`, …
+        public var options: [String: String]
+        /// Named trees beside the local sources.
+        public var inputs: [String: Input]
+        /// The platform of the machine that runs the steps.
+        public var workerPlatforms: [Platform]
+        /// What the build file's directive said after its first space, or the whole directive; may be empty.
+        public var commandLine: String?
+        /// How long the engine waits for the answer, in milliseconds.
+        public var deadlineMilliseconds: Int64?
+
+        public init(
+            fileName: String,
+            fileContent: [UInt8],
+            options: [String: String],
+            inputs: [String: Input] = [:],
+            workerPlatforms: [Platform],
+            commandLine: String? = nil,
+            deadlineMilliseconds: Int64? = nil
+        ) {
+            self.fileName = fileName
+            self.fileContent = fileContent
+            self.options = options
+            self.inputs = inputs
+            self.workerPlatforms = workerPlatforms
+            self.commandLine = commandLine
+            self.deadlineMilliseconds = deadlineMilliseconds
+        }
+
+        public init(members: MemberReader) throws(MemberError) {
+            let file = try members.reader("buildFile")
+            fileName = try file.string("name")
+            fileContent = try file.bytes("content")
+            options = try members.stringMap("options")
+            inputs = [:]
+            if let reader = try members.optionalObject("inputs") {
+                for member in reader.object.members {
+                    inputs[member.name] = try Input(members: reader.reader(member.name))
+                }
+            }
+            workerPlatforms = []
+            for reader in try members.objects("workerPlatforms") {
+                workerPlatforms.append(try Platform(members: reader))
+            }
+            commandLine = try members.optionalString("commandLine")
+            deadlineMilliseconds = try members.optionalInteger("deadlineMs")
+        }
+
+        public var members: WireObject {
+            var members: WireObject = [
+                "buildFile": ["name": .string(fileName), "content": .bytes(fileContent)],
+                "options": .object(WireObject(sorted: options)),
+                "inputs": .object(WireObject(sorted: inputs.mapValues { .object($0.members) })),
+                "workerPlatforms": .array(workerPlatforms.map { .object($0.members) }),
+            ]
+            members["commandLine"] = commandLine.map { .string($0) }
+            members["deadlineMs"] = deadlineMilliseconds.map { .wide($0) }
+            return members
+        }
+
+        /// What came out.
+        public struct Answer: WireRepresentable {
+            /// One image or tree for each platform, in the order an index lists them.
+            public var results: [BuiltPlatform]
+            /// Values about the whole result, such as annotations or a subrequest's answer.
+            public var metadata: [String: [UInt8]]
+
+            public init(results: [BuiltPlatform], metadata: [String: [UInt8]] = [:]) {
+                self.results = results
+                self.metadata = metadata
+            }
+
+            public init(members: MemberReader) throws(MemberError) {
+                results = []
+                for reader in try members.objects("refs") {
+                    results.append(try BuiltPlatform(members: reader))
+                }
+                metadata = try members.byteMap("metadata")
+            }
+
+            public var members: WireObject {
+                [
+                    "refs": .array(results.map { .object($0.members) }),
+                    "metadata": .object(WireObject(sorted: metadata.mapValues { .bytes($0) })),
+                ]
+            }
+        }
+    }
+
+    /// One platform's part of a result.
+    public struct BuiltPlatform: WireRepresentable {
+        /// The name that options and metadata use, as `linux/arm64`; unique in a result.
+        public var id: String
+        /// `nil`: the result does not depend on a platform.
+        public var platform: Platform?
+        /// `nil`: the empty tree.
+        public var ref: String?
+        /// The image config, JSON by the OCI image specification.
+        public var config: [UInt8]?
+        public var metadata: [String: [UInt8]]
+
+        public init(
+            id: String,
+            platform: Platform?,
+            ref: String?,
+            config: [UInt8]? = nil,
+            metadata: [String: [UInt8]] = [:]
+        ) {
+            self.id = id
+            self.platform = platform
+            self.ref = ref
+            self.config = config
+            self.metadata = metadata
+        }
+
+        public init(members: MemberReader) throws(MemberError) {
+            id = try members.string("id")
+            if let reader = try members.optionalObject("platform") {
+                platform = try Platform(members: reader)
+            }
+            ref = try members.nullableString("ref")
+            config = try members.optionalBytes("config")
+            metadata = try members.byteMap("metadata")
+        }
+
+        public var members: WireObject {
+            var members: WireObject = [
+                "id": .string(id),
+                "ref": ref.map { .string($0) } ?? .null,
+                "metadata": .object(WireObject(sorted: metadata.mapValues { .bytes($0) })),
+            ]
+            members["platform"] = platform.map { .object($0.members) }
+            members["config"] = config.map { .bytes($0) }
+            return members
+        }
+    }
+}
+
+extension Platform: WireRepresentable {
+    public init(members: MemberReader) throws(MemberError) {
+        self.init(
+            os: try members.string("os"),
+            architecture: try members.string("architecture"),
+            variant: try members.optionalString("variant"),
+            osVersion: try members.optionalString("os.version"),
+            osFeatures: try members.optionalStrings("os.features")
+        )
+    }
+
+    public var members: WireObject {
+        var members: WireObject = [
+            "os": .string(os), "architecture": .string(architecture),
+        ]
+        members["variant"] = variant.map { .string($0) }
+        members["os.version"] = osVersion.map { .string($0) }
+        members["os.features"] = osFeatures.map { .array($0.map { .string($0) }) }
+        return members
+    }
+}
