@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Names of the attributes of a source operation. Source: BuildKit's source identifiers.
+public enum SourceAttribute {
+    public static let imageResolveMode = "image.resolvemode"
+    public static let imageRecordType = "image.recordtype"
+    public static let imageLayerLimit = "image.layerlimit"
+    public static let imageChecksum = "image.checksum"
+    public static let ociSession = "oci.session"
+    public static let ociStore = "oci.store"
+    public static let ociLayerLimit = "oci.layerlimit"
+    public static let localSession = "local.session"
+    public static let localUnique = "local.unique"
+    /// A JSON list of patterns.
+    public static let localIncludePatterns = "local.includepattern"
+    /// A JSON list of paths.
+    public static let localFollowPaths = "local.followpaths"
+    /// A JSON list of patterns.
+    public static let localExcludePatterns = "local.excludepatterns"
+    public static let localSharedKeyHint = "local.sharedkeyhint"
+    public static let localDiffer = "local.differ"
+    public static let localMetadataTransfer = "local.metadatatransfer"
+    public static let localMetadataTransferExclude = "local.metadatatransferexclude"
+    public static let gitKeepDirectory = "git.keepgitdir"
+    public static let gitFullURL = "git.fullurl"
+    public static let gitAuthHeaderSecret = "git.authheadersecret"
+    public static let gitAuthTokenSecret = "git.authtokensecret"
+    public static let gitKnownSSHHosts = "git.knownsshhosts"
+    public static let gitMountSSHSocket = "git.mountsshsock"
+    public static let gitChecksum = "git.checksum"
+    public static let gitSkipSubmodules = "git.skipsubmodules"
+    public static let gitModificationTime = "git.mtime"
+    public static let gitFetchByCommit = "git.fetchbycommit"
+    public static let gitBundle = "git.bundle"
+    public static let gitCheckoutBundle = "git.checkoutbundle"
+    public static let gitSignaturePublicKey = "git.sig.pubkey"
+    public static let gitSignatureRejectExpired = "git.sig.rejectexpired"
+    public static let gitSignatureRequireSignedTag = "git.sig.requiresignedtag"
+    public static let gitSignatureIgnoreSignedTag = "git.sig.ignoresignedtag"
+    public static let httpChecksum = "http.checksum"
+    public static let httpFilename = "http.filename"
+    /// Octal.
+    public static let httpPermissions = "http.perm"
+    public static let httpUser = "http.uid"
+    public static let httpGroup = "http.gid"
+    public static let httpAuthHeaderSecret = "http.authheadersecret"
+    public static let httpHeaderPrefix = "http.header."
+    public static let httpSignaturePublicKey = "http.sig.pubkey"
+    public static let httpSignature = "http.sig.signature"
+    public static let definitionFilename = "llbbuild.filename"
+}
