@@ -143,7 +143,7 @@ let package = Package(
         // File trees: layers, union reading, writing, content hashes.
         library("Snapshots", ["Archives", "ContentStore", "LinuxSystem", "OCI", "PathPatterns", crypto]),
         // One sandboxed process: spec, launch, logs, teardown.
-        library("Sandbox", ["LinuxSystem", "OCI", crypto]),
+        library("Sandbox", ["LinuxSystem", "OCI", crypto, system]),
         // OCI distribution client.
         library("Registry", ["ContentStore", "LinuxSystem", "OCI", httpClient, nioCore, nioHTTP1, nioFoundation, crypto]),
 

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/openat2.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -273,11 +275,12 @@ static int spawn(
         return -error;
     }
     // dup2 in order would clobber a source that is also a later target: lift all sources first.
-    int lifted[64];
+    enum { SPAWN_FDS_MAX = 1024 };
+    int lifted[SPAWN_FDS_MAX];
     int lifted_count = 0;
-    if (count > 64) error = EINVAL;
+    if (count > SPAWN_FDS_MAX) error = EINVAL;
     for (int i = 0; error == 0 && i < count; i++) {
-        lifted[i] = fds[i] < 0 ? -1 : fcntl(fds[i], F_DUPFD_CLOEXEC, 64 + count);
+        lifted[i] = fds[i] < 0 ? -1 : fcntl(fds[i], F_DUPFD_CLOEXEC, count);
         if (fds[i] >= 0 && lifted[i] < 0) {
             error = errno;
             break;
@@ -329,6 +332,91 @@ int cl_spawn_fd(
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getpid(), executable);
     return spawn(path, argv, envp, fds, count, new_group, pid);
+}
+
+struct thread_start {
+    void (*body)(void *);
+    void *context;
+};
+
+static void *run_thread(void *argument) {
+    struct thread_start start = *(struct thread_start *)argument;
+    free(argument);
+    start.body(start.context);
+    return NULL;
+}
+
+int cl_thread_start(void (*body)(void *), void *context) {
+    struct thread_start *start = malloc(sizeof *start);
+    if (start == NULL) return -ENOMEM;
+    *start = (struct thread_start){body, context};
+    // Signals are for the threads that wait for them: a new thread starts with the creator's mask.
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_t thread;
+    int error = pthread_create(&thread, &attributes, run_thread, start);
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (error != 0) free(start);
+    return -error;
+}
+
+// Instructions of the device program, by their kernel macros' meaning.
+#define LOAD(dst, src, offset_) \
+    {.code = BPF_LDX | BPF_W | BPF_MEM, .dst_reg = dst, .src_reg = src, .off = offset_}
+#define ALU(op, dst, value) {.code = BPF_ALU | (op) | BPF_K, .dst_reg = dst, .imm = value}
+#define MOVE(dst, src) {.code = BPF_ALU | BPF_MOV | BPF_X, .dst_reg = dst, .src_reg = src}
+#define JUMP(op, reg, value, distance) \
+    {.code = BPF_JMP | (op) | BPF_K, .dst_reg = reg, .off = distance, .imm = value}
+#define RETURN_VALUE(value)                                                     \
+    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = value}, \
+    {.code = BPF_JMP | BPF_EXIT}
+
+int cl_attach_device_program(int cgroup) {
+    // r2 = type, r3 = access, r4 = major, r5 = minor. Deny stands at 18, allow at 20.
+    struct bpf_insn program[] = {
+        LOAD(BPF_REG_2, BPF_REG_1, 0),
+        MOVE(BPF_REG_3, BPF_REG_2),
+        ALU(BPF_AND, BPF_REG_2, 0xffff),
+        ALU(BPF_RSH, BPF_REG_3, 16),
+        LOAD(BPF_REG_4, BPF_REG_1, 4),
+        LOAD(BPF_REG_5, BPF_REG_1, 8),
+        JUMP(BPF_JEQ, BPF_REG_3, BPF_DEVCG_ACC_MKNOD, 13), // any node may be made
+        JUMP(BPF_JNE, BPF_REG_2, BPF_DEVCG_DEV_CHAR, 10),
+        JUMP(BPF_JEQ, BPF_REG_4, 136, 11), // pseudo terminals
+        JUMP(BPF_JNE, BPF_REG_4, 5, 2),
+        JUMP(BPF_JEQ, BPF_REG_5, 0, 9), // tty
+        JUMP(BPF_JEQ, BPF_REG_5, 2, 8), // ptmx
+        JUMP(BPF_JNE, BPF_REG_4, 1, 5),
+        JUMP(BPF_JEQ, BPF_REG_5, 3, 6), // null
+        JUMP(BPF_JEQ, BPF_REG_5, 5, 5), // zero
+        JUMP(BPF_JEQ, BPF_REG_5, 7, 4), // full
+        JUMP(BPF_JEQ, BPF_REG_5, 8, 3), // random
+        JUMP(BPF_JEQ, BPF_REG_5, 9, 2), // urandom
+        RETURN_VALUE(0),
+        RETURN_VALUE(1),
+    };
+    union bpf_attr load = {
+        .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
+        .insn_cnt = sizeof program / sizeof program[0],
+        .insns = (uint64_t)(uintptr_t)program,
+        .license = (uint64_t)(uintptr_t)"Apache-2.0",
+    };
+    long fd = syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof load);
+    if (fd < 0) return -errno;
+    union bpf_attr attach = {
+        .target_fd = (uint32_t)cgroup,
+        .attach_bpf_fd = (uint32_t)fd,
+        .attach_type = BPF_CGROUP_DEVICE,
+        .attach_flags = BPF_F_ALLOW_MULTI,
+    };
+    int error = syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof attach) < 0 ? errno : 0;
+    close((int)fd);
+    return -error;
 }
 
 int cl_poll_read(int fd, int timeout_ms) {

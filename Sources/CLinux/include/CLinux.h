@@ -99,6 +99,14 @@ int cl_spawn_fd(
     pid_t *pid
 );
 
+// Starts a detached thread with all signals blocked: pthread_create takes a callback Swift cannot spell the same way on
+// all C libraries.
+int cl_thread_start(void (*body)(void *_Nullable context), void *_Nullable context);
+
+// Loads a cgroup device program (the standard nodes of containers may be opened, any may be made) and attaches it to a
+// cgroup2 directory; it holds for all groups beneath, for as long as the group exists.
+int cl_attach_device_program(int cgroup);
+
 // poll(2) on one descriptor for reading; 1 readable or hung up, 0 timed out.
 int cl_poll_read(int fd, int timeout_ms);
 int cl_set_nonblocking(int fd, int on);
