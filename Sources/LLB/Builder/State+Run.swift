@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import LLBMessages
+internal import OCI
+
+/// Something a step sees at a path.
+public struct Mount: Sendable {
+    /// What is mounted.
+    public enum Kind: Hashable, Sendable {
+        case bind
+        /// A directory that outlives the build, by its id.
+        case cache(id: String, sharing: Pb_CacheSharingOpt)
+        /// Memory; 0 bytes means no limit of its own.
+        case tmpfs(byteLimit: Int64)
+    }
+
+    /// Where; relative ones begin at the state's directory.
+    public var target: String
+    /// What is bound, or seeds a cache; scratch by default.
+    public var source: State?
+    /// The directory or file of ``source`` to mount; empty for all of it.
+    public var selector = ""
+    public var kind = Kind.bind
+    public var isReadOnly = false
+    /// Whether what is written is thrown away.
+    public var discardsOutput = false
+    /// Whether the content of ``source``, not how it was made, decides the cache key.
+    public var contentCache = Pb_MountContentCache.default
+
+    public init(_ target: String, source: State? = nil, selector: String = "", kind: Kind = .bind) {
+        self.target = target
+        self.source = source
+        self.selector = selector
+        self.kind = kind
+    }
+}
+
+/// A secret of the client, as a file, a variable or both.
+public struct RunSecret: Hashable, Sendable {
+    public var id: String
+    /// File it is mounted at.
+    public var target: String?
+    /// Variable it is set in.
+    public var environmentName: String?
+    public var userID: UInt32 = 0
+    public var groupID: UInt32 = 0
+    public var mode: UInt32 = 0o400
+    public var isOptional = false
+
+    public init(id: String, target: String? = nil, environmentName: String? = nil) {
+        self.id = id
+        self.target = target
+        self.environmentName = environmentName
+    }
+}
+
+/// An SSH agent of the client.
+public struct RunSSHSocket: Hashable, Sendable {
+    /// Empty for the default agent.
+    public var id: String
+    /// Path of the socket; empty for one the step is told of.
+    public var target: String
+    public var userID: UInt32 = 0
+    public var groupID: UInt32 = 0
+    public var mode: UInt32 = 0o600
+    public var isOptional = false
+
+    public init(id: String = "", target: String = "") {
+        self.id = id
+        self.target = target
+    }
+}
+
+/// One command and what it runs with. Settings of the state hold where nothing is said here.
+public struct RunOptions: Sendable {
+    /// The program and its arguments; at least one.
+    public var arguments: [String]
+    public var mounts: [Mount] = []
+    public var secrets: [RunSecret] = []
+    public var sshSockets: [RunSSHSocket] = []
+    public var proxy: Pb_ProxyEnv?
+    public var devices: [Pb_CDIDevice] = []
+    public var hasReadOnlyRoot = false
+    public var network: Pb_NetMode?
+    public var security: Pb_SecurityMode?
+    public var cgroupParent: String?
+    public var extraHosts: [Pb_HostIP] = []
+    public var resourceLimits: [Pb_Ulimit] = []
+    public var validExitCodes: [Int32]?
+
+    public init(arguments: [String]) { self.arguments = arguments }
+}
+
+/// The trees after a step.
+public struct ExecState: Sendable {
+    /// The root.
+    public let root: State
+    private let mountStates: [String: State]
+
+    init(root: State, mountStates: [String: State]) {
+        self.root = root
+        self.mountStates = mountStates
+    }
+
+    /// What a mount became; `nil` for a target that was not mounted or whose content is not kept.
+    public func mount(_ target: String) -> State? { mountStates[target] }
+}
+
+extension State {
+    /// Runs a command on the tree.
+    public func run(_ options: RunOptions, constraints: Constraints = Constraints()) -> ExecState {
+        var meta = Pb_Meta()
+        meta.args = options.arguments
+        meta.env = environment.assignments
+        meta.cwd = directory
+        meta.user = user
+        meta.hostname = hostname
+        meta.cgroupParent = options.cgroupParent ?? cgroupParent
+        meta.removeMountStubsRecursive = true
+        meta.validExitCodes = options.validExitCodes ?? validExitCodes
+        meta.extraHosts = extraHosts + options.extraHosts
+        meta.ulimit = resourceLimits + options.resourceLimits
+        if let proxy = options.proxy { meta.proxyEnv = proxy }
+
+        var sockets = options.sshSockets
+        for index in sockets.indices where sockets[index].target.isEmpty {
+            sockets[index].target = "/run/buildkit/ssh_agent.\(index)"
+        }
+        if let socket = sockets.first, environment["SSH_AUTH_SOCK"] == nil {
+            meta.env.append("SSH_AUTH_SOCK=" + socket.target)
+        }
+
+        var root = Mount("/", source: self)
+        root.isReadOnly = options.hasReadOnlyRoot
+        let exec = BuiltExec(
+            meta: meta,
+            network: options.network ?? network,
+            security: options.security ?? security,
+            mounts: [root] + options.mounts,
+            secrets: options.secrets,
+            sshSockets: sockets,
+            devices: options.devices
+        )
+        var own = constraints
+        let statedPlatform = constraints.platform
+        if own.platform == nil { own.platform = platform }
+        exec.requireCapabilities(of: &own)
+        let vertex = Vertex(.exec(exec), own)
+        func state(slot: Int, of mount: Mount) -> State? {
+            if mount.isReadOnly { return mount.source ?? .scratch }
+            guard BuiltMount(mount).isOutput else { return nil }
+            var state = mount.source ?? .scratch
+            state.output = Output(vertex: vertex, slot: slot)
+            if let statedPlatform { state.platform = statedPlatform.normalized }
+            return state
+        }
+        var mountStates: [String: State] = [:]
+        for (slot, mount) in exec.mounts.enumerated() where mountStates[mount.target] == nil {
+            mountStates[mount.target] = state(slot: slot, of: mount)
+        }
+        return ExecState(root: mountStates["/"] ?? self, mountStates: mountStates)
+    }
+}
+
+extension BuiltExec {
+    fileprivate func requireCapabilities(of constraints: inout Constraints) {
+        constraints.require(Capability.execMetaBase)
+        if !meta.validExitCodes.isEmpty { constraints.require(Capability.execValidExitCode) }
+        if !meta.ulimit.isEmpty { constraints.require(Capability.execMetaUlimit) }
+        if constraints.metadata.hasLinuxResources { constraints.require(Capability.execMetaLinuxResources) }
+        if network != .unset { constraints.require(Capability.execMetaNetwork) }
+        if security == .insecure { constraints.require(Capability.execMetaSecurity) }
+        if meta.hasProxyEnv { constraints.require(Capability.execMetaProxy) }
+        if !devices.isEmpty { constraints.require(Capability.execMetaCDI) }
+        for mount in mounts {
+            if !mount.selector.isEmpty { constraints.require(Capability.execMountSelector) }
+            if mount.contentCache != .default { constraints.require(Capability.execMountContentCache) }
+            switch mount.kind {
+            case .cache:
+                constraints.require(Capability.execMountCache)
+                constraints.require(Capability.execMountCacheSharing)
+            case .tmpfs(let byteLimit):
+                constraints.require(Capability.execMountTmpfs)
+                if byteLimit > 0 { constraints.require(Capability.execMountTmpfsSize) }
+            case .bind: if mount.source?.output != nil { constraints.require(Capability.execMountBind) }
+            }
+        }
+        if !secrets.isEmpty { constraints.require(Capability.execMountSecret) }
+        if secrets.contains(where: { $0.environmentName != nil }) { constraints.require(Capability.execSecretEnv) }
+        if !sshSockets.isEmpty { constraints.require(Capability.execMountSSH) }
+    }
+}
