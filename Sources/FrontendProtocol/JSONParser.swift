@@ -5,9 +5,9 @@
 /// It accepts exactly RFC 8259 with one object at the top, and refuses what general decoders let pass: duplicate
 /// members, more than ``depthMax`` levels, integers that other languages cannot hold, strings that are not UTF-8. Time
 /// and memory are linear in the text.
-public struct JSONParser {
+package struct JSONParser {
     /// How many objects and arrays may stand inside each other.
-    public static let depthMax = 64
+    package static let depthMax = 64
 
     /// Objects up to this size are searched for a duplicate name one by one; larger ones get a hashed set.
     private static let smallObjectMax = 12
@@ -19,7 +19,7 @@ public struct JSONParser {
     private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     /// Reads one object that fills the whole text, but for white space around it.
-    public static func object(_ bytes: [UInt8]) throws(JSONError) -> WireObject {
+    package static func object(_ bytes: [UInt8]) throws(JSONError) -> WireObject {
         var parser = JSONParser(bytes)
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { throw JSONError(.byteOrderMark, at: 0) }
         parser.skipSpace()

@@ -47,7 +47,7 @@ public struct ProtocolVersion: Sendable, Hashable, Comparable, CustomStringConve
 /// Optional behaviour that an engine offers, by a name that never changes its meaning.
 ///
 /// Names are dotted and only ever added; those of a vendor begin with `x-`. Absent means unsupported.
-public struct Capability: Sendable, Hashable, RawRepresentable, CustomStringConvertible {
+public struct EngineCapability: Sendable, Hashable, RawRepresentable, CustomStringConvertible {
     public let rawValue: String
 
     public init(rawValue: String) { self.rawValue = rawValue }
@@ -55,25 +55,25 @@ public struct Capability: Sendable, Hashable, RawRepresentable, CustomStringConv
     public var description: String { rawValue }
 
     /// `solve` and `releaseRef`.
-    public static let solve = Capability(rawValue: "solve")
+    public static let solve = EngineCapability(rawValue: "solve")
     /// `evaluate`, and the member of that name in `solve`.
-    public static let evaluate = Capability(rawValue: "solve.evaluate")
+    public static let evaluate = EngineCapability(rawValue: "solve.evaluate")
     /// A definition may be given as `{"json":…}`.
-    public static let definitionJSON = Capability(rawValue: "solve.json")
+    public static let definitionJSON = EngineCapability(rawValue: "solve.json")
     /// `readFile`, `readDir` and `stat`.
-    public static let readFile = Capability(rawValue: "readFile")
+    public static let readFile = EngineCapability(rawValue: "readFile")
     /// `resolveSource` for images.
-    public static let resolveImage = Capability(rawValue: "resolveSource.image")
+    public static let resolveImage = EngineCapability(rawValue: "resolveSource.image")
     /// `resolveSource` for git repositories.
-    public static let resolveGit = Capability(rawValue: "resolveSource.git")
+    public static let resolveGit = EngineCapability(rawValue: "resolveSource.git")
     /// `resolveSource` for http and https.
-    public static let resolveHTTP = Capability(rawValue: "resolveSource.http")
+    public static let resolveHTTP = EngineCapability(rawValue: "resolveSource.http")
     /// `frontend/solve`.
-    public static let nestedFrontend = Capability(rawValue: "frontend.solve")
+    public static let nestedFrontend = EngineCapability(rawValue: "frontend.solve")
     /// `diagnostic` with ranges.
-    public static let diagnostic = Capability(rawValue: "diagnostic")
+    public static let diagnostic = EngineCapability(rawValue: "diagnostic")
     /// `progress`.
-    public static let progress = Capability(rawValue: "progress")
+    public static let progress = EngineCapability(rawValue: "progress")
 }
 
 /// The methods of version 1.

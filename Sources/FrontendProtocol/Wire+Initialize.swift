@@ -28,13 +28,13 @@ extension Wire {
         /// The newest minor of each major the engine speaks.
         public var versions: [ProtocolVersion]
         public var engine: Program
-        public var capabilities: [Capability]
+        public var capabilities: [EngineCapability]
         public var limits: ProtocolLimits
 
         public init(
             versions: [ProtocolVersion] = ProtocolVersion.spoken,
             engine: Program,
-            capabilities: [Capability],
+            capabilities: [EngineCapability],
             limits: ProtocolLimits
         ) {
             self.versions = versions
@@ -47,7 +47,7 @@ extension Wire {
             // Versions of a later grammar are none we could choose.
             versions = try members.strings("protocol").compactMap { ProtocolVersion($0) }
             engine = try Program(members: members.reader("engine"))
-            capabilities = try members.strings("capabilities").map { Capability(rawValue: $0) }
+            capabilities = try members.strings("capabilities").map { EngineCapability(rawValue: $0) }
             limits = try ProtocolLimits(members: members.reader("limits"))
         }
 
