@@ -39,10 +39,8 @@ let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swif
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
-let nioFoundation: Target.Dependency = .product(
-    name: "NIOFoundationCompat",
-    package: "swift-nio"
-)
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let sqlite: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let toml: Target.Dependency = .product(name: "TOMLKit", package: "TOMLKit")
 let argumentParser: Target.Dependency = .product(
@@ -97,6 +95,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections.git", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-nio.git", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", exact: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf.git", exact: "1.39.0", traits: []),
         .package(url: "https://github.com/apple/swift-system.git", exact: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift.git", exact: "7.10.0"),
@@ -145,7 +144,7 @@ let package = Package(
         // One sandboxed process: spec, launch, logs, teardown.
         library("Sandbox", ["LinuxSystem", "OCI", crypto, system]),
         // OCI distribution client.
-        library("Registry", ["ContentStore", "LinuxSystem", "OCI", httpClient, nioCore, nioHTTP1, nioFoundation, crypto]),
+        library("Registry", ["ContentStore", "LinuxSystem", "OCI", httpClient, nioCore, nioHTTP1, nioPosix, nioSSL, system]),
 
         // MARK: Layer 4: cache, sources, exporters, frontends
 

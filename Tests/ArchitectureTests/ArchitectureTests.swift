@@ -21,8 +21,8 @@ private let allowedImports: [String: Set<String>] = [
     ],
     "Sandbox": ["Crypto", "LinuxSystem", "OCI", "SystemPackage"],
     "Registry": [
-        "AsyncHTTPClient", "ContentStore", "Crypto", "LinuxSystem", "NIOCore", "NIOFoundationCompat",
-        "NIOHTTP1", "OCI", "SystemPackage",
+        "AsyncHTTPClient", "ContentStore", "LinuxSystem", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL",
+        "OCI", "SystemPackage",
     ],
     "BuildCache": [
         "Collections", "ContentStore", "GRDB", "LinuxSystem", "OCI", "Snapshots", "Solver",

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import AsyncHTTPClient
+internal import FoundationEssentials
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOSSL
+internal import Synchronization
+
+/// One request, before it is known which redirections it will take.
+struct HTTPRequest: Sendable {
+    enum Body: Sendable {
+        case none
+        case bytes([UInt8])
+        /// A stretch of an open blob; it can be sent any number of times.
+        case file(FileStretch)
+    }
+
+    var method: HTTPMethod
+    var url: URL
+    var headers: HTTPHeaders = [:]
+    var body: Body = .none
+    var trust: Endpoint.Trust
+}
+
+/// Sends requests one by one: connections, TLS, redirections and time limits, but neither retries nor logins.
+///
+/// Threads and connections are made at the first request, so a build that never dials pays nothing.
+final class HTTPTransport: Sendable {
+    private enum State {
+        case unused
+        case open(HTTPClient)
+        case closed
+    }
+
+    private let state = Mutex(State.unused)
+    private let timeouts: RegistryTimeouts
+    private let userAgent: String
+
+    init(timeouts: RegistryTimeouts, userAgent: String) {
+        self.timeouts = timeouts
+        self.userAgent = userAgent
+    }
+
+    deinit {
+        // A client must not go without its shutdown; this one goes by itself, later.
+        if case .open(let client) = state.withLock({ $0 }) { client.shutdown { _ in } }
+    }
+
+    /// Ends all connections; requests that run fail. Afterwards nothing can be sent.
+    func shutdown() async {
+        let last = state.withLock { state in
+            defer { state = .closed }
+            return state
+        }
+        if case .open(let client) = last { try? await client.shutdown() }
+    }
+
+    /// Sends a request, follows redirections, and gives the head of the answer with its body still to be read.
+    ///
+    /// The `Authorization` header stays behind when a redirection leads to another scheme, host or port. Bodies are only
+    /// sent again on 307 and 308.
+    ///
+    /// - Throws: `RegistryError`, its message a bare reason; `CancellationError`.
+    func send(_ original: HTTPRequest) async throws -> HTTPClientResponse {
+        var request = original
+        for _ in 0...RegistryLimit.redirectCount {
+            let response = try await exchange(request)
+            guard let next = try redirection(of: request, by: response) else { return response }
+            request = next
+        }
+        throw RegistryError(
+            .badResponse,
+            "\(hostText(original.url)) redirected more than \(RegistryLimit.redirectCount) times"
+        )
+    }
+
+    /// Reads a body to its end.
+    ///
+    /// - Throws: `tooLarge` beyond `byteLimit`; `timedOut`; `unavailable` when the connection is lost.
+    func collect(_ response: HTTPClientResponse, byteLimit: Int, from url: URL) async throws -> [UInt8] {
+        try await withTimeLimit(timeouts.document, of: url) {
+            do {
+                var bytes: [UInt8] = []
+                for try await chunk in response.body {
+                    if bytes.count + chunk.readableBytes > byteLimit {
+                        throw RegistryError(
+                            .tooLarge,
+                            "\(hostText(url)) answered with more than the \(byteLimit) bytes allowed here"
+                        )
+                    }
+                    bytes.append(contentsOf: chunk.readableBytesView)
+                }
+                return bytes
+            } catch {
+                throw translated(error, url: url)
+            }
+        }
+    }
+
+    private func exchange(_ request: HTTPRequest) async throws -> HTTPClientResponse {
+        var outgoing = HTTPClientRequest(url: request.url.absoluteString)
+        outgoing.method = request.method
+        outgoing.headers = request.headers
+        outgoing.headers.replaceOrAdd(name: "User-Agent", value: userAgent)
+        // Compressed transfer would hide the length, and ranges would mean something else.
+        outgoing.headers.replaceOrAdd(name: "Accept-Encoding", value: "identity")
+        if request.trust != .verified {
+            var configuration = TLSConfiguration.makeClientConfiguration()
+            configuration.certificateVerification = .none
+            outgoing.tlsConfiguration = configuration
+        }
+        // The head of the answer comes when the body was sent: only short ones have a time limit.
+        var limit: TimeAmount? = TimeAmount(timeouts.answer)
+        switch request.body {
+        case .none: break
+        case .bytes(let bytes): outgoing.body = .bytes(ByteBuffer(bytes: bytes))
+        case .file(let stretch):
+            outgoing.body = .stream(stretch, length: .known(stretch.byteCount))
+            limit = nil
+        }
+        do {
+            return try await client().execute(outgoing, deadline: limit.map { .now() + $0 } ?? .distantFuture)
+        } catch {
+            throw translated(error, url: request.url)
+        }
+    }
+
+    private func redirection(of request: HTTPRequest, by response: HTTPClientResponse) throws -> HTTPRequest? {
+        let status = response.status.code
+        let isSafe = request.method == .GET || request.method == .HEAD
+        guard [301, 302, 303, 307, 308].contains(status), isSafe || status == 307 || status == 308 else {
+            return nil
+        }
+        guard let location = response.headers.first(name: "Location"),
+            let target = resolve(location, against: request.url)
+        else {
+            throw RegistryError(
+                .badResponse,
+                "\(hostText(request.url)) redirected to an address that cannot be read"
+            )
+        }
+        if request.url.scheme == "https", target.scheme == "http", request.trust == .verified {
+            throw RegistryError(
+                .badResponse,
+                "\(hostText(request.url)) redirected from https to plain http at \(hostText(target)), which is not followed"
+            )
+        }
+        var next = request
+        next.url = target
+        if !sameOrigin(request.url, target) { next.headers.remove(name: "Authorization") }
+        return next
+    }
+
+    private func client() throws -> HTTPClient {
+        try state.withLock { state in
+            switch state {
+            case .open(let client): return client
+            case .closed: throw RegistryError(.closed, "the registry client was shut down")
+            case .unused:
+                let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+                state = .open(client)
+                return client
+            }
+        }
+    }
+
+    private var configuration: HTTPClient.Configuration {
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .disallow
+        configuration.timeout = .init(
+            connect: TimeAmount(timeouts.connect),
+            read: TimeAmount(timeouts.idle),
+            write: TimeAmount(timeouts.idle)
+        )
+        // Big blobs flow faster over connections of their own than over the windows of one shared HTTP/2 connection.
+        configuration.httpVersion = .http1Only
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 32
+        // Retries are counted and spaced in one place, RetryPolicy.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return configuration
+    }
+}
+
+extension TimeAmount {
+    /// The same length of time, at most 290 years of it.
+    init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        self = .nanoseconds(
+            Int64(clamping: seconds).multipliedSaturating(by: 1_000_000_000) + attoseconds / 1_000_000_000
+        )
+    }
+}
+
+extension Int64 {
+    fileprivate func multipliedSaturating(by factor: Int64) -> Int64 {
+        let (product, overflow) = multipliedReportingOverflow(by: factor)
+        return overflow ? .max / 2 : product
+    }
+}
+
+// MARK: Addresses
+
+/// Reads an address that may be relative to another; only `http` and `https` with a host count.
+func resolve(_ text: String, against base: URL) -> URL? {
+    guard text.utf8.count <= 16 << 10, let url = URL(string: text, relativeTo: base)?.absoluteURL,
+        let scheme = url.scheme?.lowercased(), scheme == "http" || scheme == "https",
+        let host = url.host(percentEncoded: true), !host.isEmpty
+    else { return nil }
+    return url
+}
+
+/// Whether two addresses have scheme, host and port in common.
+func sameOrigin(_ left: URL, _ right: URL) -> Bool {
+    func port(_ url: URL) -> Int { url.port ?? (url.scheme?.lowercased() == "https" ? 443 : 80) }
+    return left.scheme?.lowercased() == right.scheme?.lowercased()
+        && left.host(percentEncoded: true)?.lowercased() == right.host(percentEncoded: true)?.lowercased()
+        && port(left) == port(right)
+}
+
+/// A server in the words of an error: host and port, never path or query, which may hold a signature.
+func hostText(_ url: URL) -> String {
+    let host = url.host(percentEncoded: false) ?? "the server"
+    guard let port = url.port else { return host }
+    return "\(host.contains(":") ? "[\(host)]" : host):\(port)"
+}
+
+// MARK: Time limits
+
+/// Runs an operation and cancels it when it takes longer than a limit.
+///
+/// - Throws: `timedOut` past the limit.
+func withTimeLimit<Value: Sendable>(
+    _ limit: Duration,
+    of url: URL,
+    _ operation: @escaping @Sendable () async throws -> Value
+) async throws -> Value {
+    try await withThrowingTaskGroup(of: Value?.self) { group in
+        group.addTask { try await operation() }
+        group.addTask {
+            try await Task.sleep(for: limit)
+            return nil
+        }
+        defer { group.cancelAll() }
+        guard let value = try await group.next().flatMap({ $0 }) else {
+            throw RegistryError(
+                .timedOut,
+                "\(hostText(url)) did not finish its answer within \(limit)",
+                isTransient: true
+            )
+        }
+        return value
+    }
+}
