@@ -18,9 +18,10 @@ package struct CacheRecord: Hashable, Sendable {
 /// What the solver hands over after an execution.
 package struct CacheEntry: Sendable {
     /// The key under which the results stand.
-    package let primary: KeyDerivation
-    /// Other keys that led here; they are to lead to ``primary`` from now on.
-    package let aliases: [KeyDerivation]
+    package let primary: CacheKey
+    /// All keys that led here; they are to lead to ``primary`` from now on. How the primary key itself was derived is
+    /// among them, unless the store knew it before.
+    package let derivations: [KeyDerivation]
     /// One result an output.
     package let results: [any Sendable]
     /// Keys of the vertices whose results went in, one an input, persistable or not.
@@ -31,15 +32,15 @@ package struct CacheEntry: Sendable {
     package let name: String
 
     package init(
-        primary: KeyDerivation,
-        aliases: [KeyDerivation],
+        primary: CacheKey,
+        derivations: [KeyDerivation],
         results: [any Sendable],
         inputs: [EdgeKey],
         vertex: Digest,
         name: String
     ) {
         self.primary = primary
-        self.aliases = aliases
+        self.derivations = derivations
         self.results = results
         self.inputs = inputs
         self.vertex = vertex
