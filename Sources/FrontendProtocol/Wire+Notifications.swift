@@ -87,7 +87,7 @@ extension Wire {
 }
 
 /// A place in a build file: the first character inside and the first one behind it. Lines and columns count from 1.
-public struct SourceRange: WireRepresentable {
+public struct TextRange: WireRepresentable {
     public var startLine: Int
     /// In bytes; 0 where only lines are known.
     public var startColumn: Int
@@ -146,7 +146,7 @@ public struct Diagnostic: WireNotification {
     public var url: String?
     /// The build file's name.
     public var fileName: String?
-    public var ranges: [SourceRange]
+    public var ranges: [TextRange]
 
     public init(
         severity: Severity,
@@ -155,7 +155,7 @@ public struct Diagnostic: WireNotification {
         detail: [String] = [],
         url: String? = nil,
         fileName: String? = nil,
-        ranges: [SourceRange] = []
+        ranges: [TextRange] = []
     ) {
         self.severity = severity
         self.code = code
@@ -175,7 +175,7 @@ public struct Diagnostic: WireNotification {
         fileName = try members.optionalString("file")
         ranges = []
         for reader in try members.optionalObjects("ranges") ?? [] {
-            ranges.append(try SourceRange(members: reader))
+            ranges.append(try TextRange(members: reader))
         }
     }
 

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FrontendProtocol
+internal import Glibc
+
+/// The entry of a frontend's executable.
+///
+///     FrontendMain.run(name: "acme/spec", version: "1.4.2") { session, request in
+///         let tree = try await session.solve(State.image("alpine:3"))
+///         return BuildResult(platform: request.workerPlatform, tree: tree, config: [])
+///     }
+///
+/// The loop shakes hands, runs the handler once, sends its result and ends the process when the engine closes stdin. The
+/// handler runs on Swift's concurrency pool, so it may ask several things at once. What it throws ends the build: a
+/// ``BuildError`` with its text as it is, another failure of the session with the engine's text.
+public enum FrontendMain {
+    /// What to do with a build.
+    public typealias Handler =
+        @Sendable (FrontendSession, BuildRequest) async throws -> BuildResult
+
+    /// Runs the frontend. Call it first of all, from the main thread.
+    ///
+    /// From the start on, what any code of the process prints to stdout goes to stderr: stdout carries the protocol.
+    ///
+    /// - Parameters:
+    ///   - name: The frontend's name, the same in its package and here.
+    ///   - version: Its own version, as semantic versioning has it.
+    public static func run(name: String, version: String, handler: @escaping Handler) -> Never {
+        if CommandLine.arguments.dropFirst().contains("--version") {
+            complain("\(name) \(version)")
+            exit(0)
+        }
+        guard isatty(STDIN_FILENO) == 0 else {
+            complain("\(name) \(version) is a frontend for an image builder; it is started by one, not by hand")
+            exit(64)
+        }
+        guard let channel = ProtocolChannel.takeStandardStreams() else {
+            complain("cannot take over stdin and stdout")
+            exit(71)
+        }
+        let program = Wire.Program(name: name, version: version)
+        let server = FrontendServer(channel: channel, program: program, handler: handler)
+        exit(server.serve())
+    }
+
+    private static func complain(_ text: String) {
+        let bytes = Array((text + "\n").utf8)
+        _ = unsafe bytes.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FrontendProtocol
+internal import Synchronization
+
+/// The frontend's side of a session: answers `initialize` and `build`, sees to `cancel` and to the end.
+final class FrontendServer: Sendable {
+    private struct State {
+        var capabilities: Set<EngineCapability>?
+        var build: (id: Int, task: Task<Void, Never>)?
+    }
+
+    private let channel: ProtocolChannel
+    private let program: Wire.Program
+    private let handler: FrontendMain.Handler
+    private let state = Mutex(State())
+
+    init(channel: ProtocolChannel, program: Wire.Program, handler: @escaping FrontendMain.Handler) {
+        self.channel = channel
+        self.program = program
+        self.handler = handler
+    }
+
+    /// Serves until the engine closes its end.
+    ///
+    /// - Returns: The process's exit status.
+    func serve() -> Int32 {
+        do throws(ProtocolViolation) {
+            try channel.read { event in handle(event) }
+            return 0
+        } catch {
+            print("\(program.name): the engine broke the protocol: \(error)")
+            return 76
+        }
+    }
+
+    private func handle(_ event: ProtocolConnection.Event) {
+        switch event {
+        case .request(let id, Method.initialize.rawValue, let params):
+            channel.answer(id, with: initialize(params))
+        case .request(let id, Method.build.rawValue, let params): build(id, params)
+        case .request(let id, let method, _):
+            let failure = ProtocolFailure(.unsupported, "no method \"\(method)\" in this frontend")
+            channel.answer(id, with: .failure(failure))
+        case .notification(Method.cancel.rawValue, let params):
+            guard let cancel = try? Wire.Cancel(params: params) else { return }
+            let build = state.withLock { $0.build }
+            if let build, Int64(build.id) == cancel.id { build.task.cancel() }
+        default: return
+        }
+    }
+
+    private func initialize(_ params: WireObject) -> Result<WireObject, ProtocolFailure> {
+        do throws(ProtocolFailure) {
+            let request = try Wire.Initialize(params: params)
+            guard let version = ProtocolVersion.negotiate(offered: request.versions) else {
+                let spoken = ProtocolVersion.spoken.map(\.description)
+                throw ProtocolFailure(
+                    .incompatible,
+                    "speaks protocol \(spoken.joined(separator: ", ")), none of which the engine offers",
+                    data: ["supported": .array(spoken.map { .string($0) })]
+                )
+            }
+            channel.adopt(request.limits)
+            state.withLock { $0.capabilities = Set(request.capabilities) }
+            return .success(Wire.Initialize.Answer(version: version, frontend: program).members)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func build(_ id: Int, _ params: WireObject) {
+        let request: BuildRequest
+        do throws(ProtocolFailure) {
+            request = try BuildRequest(Wire.Build(params: params))
+        } catch {
+            channel.answer(id, with: .failure(error))
+            return
+        }
+        let refusal = state.withLock { state -> ProtocolFailure? in
+            guard let capabilities = state.capabilities else {
+                return ProtocolFailure(.invalidParams, "\"build\" before \"initialize\"")
+            }
+            guard state.build == nil else {
+                return ProtocolFailure(.unsupported, "one process does one build")
+            }
+            let session = FrontendSession(channel: channel, capabilities: capabilities)
+            let task = Task { await self.answer(id, request, session) }
+            state.build = (id, task)
+            return nil
+        }
+        if let refusal { channel.answer(id, with: .failure(refusal)) }
+    }
+
+    private func answer(_ id: Int, _ request: BuildRequest, _ session: FrontendSession) async {
+        do {
+            let result = try await handler(session, request)
+            channel.answer(id, with: .success(result.wire.members))
+        } catch {
+            channel.answer(id, with: .failure(failure(of: error)))
+        }
+    }
+
+    private func failure(of error: any Error) -> ProtocolFailure {
+        switch error {
+        case let error as BuildError: error.failure
+        case let failure as ProtocolFailure: failure
+        case is CancellationError: ProtocolFailure(.cancelled, "the build was given up")
+        default: ProtocolFailure(.internalError, "\(program.name): \(error)")
+        }
+    }
+}
