@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import OCI
+public import SystemPackage
+
+/// One build as its caller wants it: what to build, with which options, and where the result goes.
+public struct BuildRequest: Sendable {
+    /// Where the main context comes from.
+    public enum Context: Sendable, Hashable {
+        /// A directory of this machine, read in place.
+        case directory(FilePath)
+        /// A git or http(s) address, resolved by the frontend.
+        case remote(String)
+        /// No context: the build file stands alone.
+        case empty
+    }
+
+    /// Where the build file comes from.
+    public enum BuildFile: Sendable, Hashable {
+        /// The frontend's default name in the context directory.
+        case automatic
+        /// A file of this machine.
+        case path(FilePath)
+        /// The bytes themselves, with the name that errors show.
+        case bytes([UInt8], name: String)
+    }
+
+    /// What runs the build: a frontend, or the graph itself.
+    public enum Definition: Sendable {
+        /// The frontend that the build file or ``BuildRequest/frontend`` names.
+        case frontend
+        /// A serialized `pb.Definition`; no frontend is started.
+        case llb([UInt8])
+    }
+
+    public var context: Context
+    public var buildFile: BuildFile = .automatic
+    public var definition: Definition = .frontend
+    /// A frontend's name or the path of its executable; `nil` leaves the choice to the build file.
+    public var frontend: String?
+    /// Stage to build; `nil` means the frontend's default.
+    public var target: String?
+    public var buildArguments: [String: String] = [:]
+    public var labels: [String: String] = [:]
+    /// Named contexts: name to directory path, `docker-image://…`, `oci-layout://…` or remote address.
+    public var namedContexts: [String: String] = [:]
+    /// Platforms to build for; empty means this machine's.
+    public var platforms: [Platform] = []
+    /// Whether no step may come from the cache.
+    public var noCache = false
+    /// Stages whose steps may not come from the cache.
+    public var noCacheStages: [String] = []
+    /// Whether image tags are asked again of their registry.
+    public var pull = false
+    /// Secrets by id.
+    public var secrets: [String: Secret] = [:]
+    /// Entitlements the caller grants: `network.host`, `security.insecure`.
+    public var entitlements: Set<String> = []
+    /// Further options, handed to the frontend as they are.
+    public var frontendOptions: [String: String] = [:]
+    public var outputs: [Output] = []
+
+    public init(context: Context) { self.context = context }
+}
+
+/// Where a secret's value comes from. The value is read when a step asks for it, never stored.
+public enum Secret: Sendable, Hashable {
+    case file(FilePath)
+    case environment(String)
+    case bytes([UInt8])
+}
+
+/// Where a result goes.
+public struct Output: Sendable {
+    /// Kind of exporter: `image`, `oci`, `docker`, `tar`, `local`.
+    public var type: String
+    /// Attributes of the exporter, as BuildKit names them.
+    public var attributes: [String: String]
+    /// Where the bytes go; `nil` for results that stay in the store or go to a registry.
+    public var destination: Destination?
+
+    /// The place bytes are written to.
+    public enum Destination: Sendable, Hashable {
+        /// A file or directory of this machine.
+        case path(FilePath)
+        /// The standard output of this process.
+        case standardOutput
+    }
+
+    public init(type: String, attributes: [String: String] = [:], destination: Destination? = nil) {
+        self.type = type
+        self.attributes = attributes
+        self.destination = destination
+    }
+}
+
+/// What a finished build gave.
+public struct BuildResponse: Sendable {
+    /// What the exporters said, by BuildKit's keys, such as `containerimage.digest`.
+    public var exporterResponse: [String: String] = [:]
+    /// Steps that came from the cache.
+    public var cachedStepCount = 0
+    /// Steps in all.
+    public var stepCount = 0
+
+    public init() {}
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import LinuxSystem
+
+/// Why the engine refused or failed a build.
+public struct EngineError: Error, Sendable, CustomStringConvertible {
+    /// What kind of failure it is.
+    public enum Code: Sendable, Hashable {
+        /// A definition or an operation in it is malformed.
+        case invalidDefinition
+        /// An option of the request is wrong.
+        case invalidRequest
+        /// The build needs something its caller did not grant.
+        case notEntitled
+        /// A step ended with a status that is no success.
+        case stepFailed
+        /// The engine does not offer what was asked for.
+        case unsupported
+        /// The machine could not do it.
+        case environment
+    }
+
+    public let code: Code
+    /// The sentence for the user.
+    public let message: String
+
+    init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    public var description: String { message }
+}
+
+extension EngineError: FaultClassified {
+    package var fault: Fault {
+        switch code {
+        case .environment: .environment
+        case .invalidDefinition, .invalidRequest, .notEntitled, .stepFailed, .unsupported: .input
+        }
+    }
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import Engine
+internal import Glibc
+internal import OCI
+internal import SystemPackage
+
+struct BuildCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "build",
+        abstract: "Builds an image, or files, from a build file.",
+        discussion: """
+            The build file is Dockerfile in PATH unless -f names another; "-f -" reads it from the standard input. \
+            Without -o and -t the result stays in the cache.
+            """
+    )
+
+    @Argument(
+        help: ArgumentHelp(
+            "The context: a directory, or the address of a git repository or archive.",
+            valueName: "path"
+        ),
+        completion: .directory
+    )
+    var path = "."
+
+    @Option(name: [.short, .customLong("file")], help: "The build file; - reads it from the standard input.", completion: .file())
+    var file: String?
+
+    @Option(name: [.short, .customLong("tag")], help: ArgumentHelp("A name for the image; may be given again.", valueName: "name"))
+    var tags: [String] = []
+
+    @Option(help: "The stage to build.")
+    var target: String?
+
+    @Option(name: .customLong("build-arg"), help: ArgumentHelp("A build argument; without =VALUE the environment's.", valueName: "name[=value]"))
+    var buildArguments: [String] = []
+
+    @Option(name: .customLong("build-context"), help: ArgumentHelp("A further context: a directory, docker-image://REF, oci-layout://DIR[@DIGEST|:TAG] or an address.", valueName: "name=value"))
+    var buildContexts: [String] = []
+
+    @Option(name: .customLong("label"), help: ArgumentHelp("A label of the image.", valueName: "name=value"))
+    var labels: [String] = []
+
+    @Option(name: .customLong("platform"), help: ArgumentHelp("Platforms to build for, separated by commas.", valueName: "os/arch[/variant]"))
+    var platforms: [String] = []
+
+    @Flag(name: .customLong("no-cache"), help: "Run every step anew.")
+    var noCache = false
+
+    @Option(name: .customLong("no-cache-filter"), help: ArgumentHelp("Run the steps of these stages anew.", valueName: "stage"))
+    var noCacheStages: [String] = []
+
+    @Flag(help: "Ask registries again for what image tags mean.")
+    var pull = false
+
+    @Option(name: [.short, .customLong("output")], help: ArgumentHelp("Where the result goes: DIR, -, or type=local|tar|oci|docker|image|registry,dest=PATH,….", valueName: "output"))
+    var outputs: [String] = []
+
+    @Flag(help: "Push the image to its registry; short for -o type=registry.")
+    var push = false
+
+    @Option(name: .customLong("secret"), help: ArgumentHelp("A secret for steps that ask for it: id=ID[,src=PATH|,env=NAME].", valueName: "secret"))
+    var secrets: [String] = []
+
+    @Option(name: .customLong("allow"), help: ArgumentHelp("Grant an entitlement: network.host, security.insecure.", valueName: "entitlement"))
+    var entitlements: [String] = []
+
+    @Option(help: "Network of steps: default, none or host.")
+    var network: String?
+
+    @Option(name: .customLong("add-host"), help: ArgumentHelp("A line of /etc/hosts in steps.", valueName: "host:ip"))
+    var hosts: [String] = []
+
+    @Option(name: .customLong("shm-size"), help: "Size of /dev/shm in steps.")
+    var sharedMemorySize: String?
+
+    @Option(name: .customLong("ulimit"), help: ArgumentHelp("A limit of steps.", valueName: "name=soft[:hard]"))
+    var limits: [String] = []
+
+    @Option(help: ArgumentHelp("The frontend: a name, or the path of an executable.", valueName: "frontend"))
+    var frontend: String?
+
+    @Option(name: .customLong("opt"), help: ArgumentHelp("An option for the frontend.", valueName: "key=value"))
+    var frontendOptions: [String] = []
+
+    @Option(name: .customLong("llb"), help: ArgumentHelp("Build this LLB definition (protobuf) instead of a build file; - reads the standard input.", valueName: "file"))
+    var definition: String?
+
+    @Option(help: "How progress is shown: auto, plain, tty, rawjson or quiet.")
+    var progress = ProgressMode.auto
+
+    @Flag(name: [.short, .customLong("quiet")], help: "Print nothing but the image's digest.")
+    var quiet = false
+
+    @Option(name: .customLong("metadata-file"), help: "Write what the build gave as JSON.", completion: .file())
+    var metadataFile: String?
+
+    @Option(name: .customLong("iidfile"), help: "Write the image's digest.", completion: .file())
+    var imageIDFile: String?
+
+    @OptionGroup var state: StateOptions
+
+    func run() async throws {
+        let request = try makeRequest()
+        let engine = try await Engine(
+            configuration: EngineConfiguration(stateDirectory: FilePath(state.path))
+        )
+        let display = ProgressDisplay(mode: quiet ? .quiet : progress)
+        for notice in engine.notices { display.notice(notice) }
+        let outcome = await Interruption.run {
+            try await engine.build(request) { event in display.show(event) }
+        }
+        await engine.close()
+        switch outcome {
+        case .finished(let response):
+            display.finish(error: nil)
+            try report(response)
+        case .failed(let error):
+            display.finish(error: error)
+            throw ExitStatus.report(error)
+        case .interrupted:
+            display.finish(error: nil)
+            writeError("kiln: interrupted\n")
+            throw ExitStatus.interrupted
+        }
+    }
+
+    private func report(_ response: BuildResponse) throws {
+        let digest = response.exporterResponse["containerimage.digest"]
+        if let metadataFile {
+            try writeFile(metadataFile, metadataJSON(response.exporterResponse))
+        }
+        if let imageIDFile {
+            guard let digest else {
+                throw UsageError("cannot write --iidfile: the build gave no image; add -t or -o type=oci")
+            }
+            try writeFile(imageIDFile, digest)
+        }
+        if quiet || progress == .quiet, let digest { writeOutput(digest + "\n") }
+    }
+}
+
+extension BuildCommand {
+    /// The request these options mean.
+    func makeRequest() throws -> BuildRequest {
+        var request = BuildRequest(context: context)
+        request.buildFile = try buildFile()
+        if let definition {
+            let bytes = try readFile(definition, what: "the LLB definition")
+            request.definition = .llb(bytes)
+        }
+        request.frontend = frontend
+        request.target = target
+        for argument in buildArguments {
+            let (name, value) = keyAndValue(argument)
+            // As docker does: an argument without a value takes the environment's, and is not given when that has none.
+            if let value = value ?? environmentVariable(name) { request.buildArguments[name] = value }
+        }
+        request.labels = try dictionary(labels, option: "--label")
+        request.namedContexts = try dictionary(buildContexts, option: "--build-context")
+        request.platforms = try platforms.flatMap { $0.split(separator: ",") }
+            .map { try Platform(parsing: String($0)) }
+        request.noCache = noCache
+        request.noCacheStages = noCacheStages.flatMap { $0.split(separator: ",").map(String.init) }
+        request.pull = pull
+        for text in secrets {
+            let (id, secret) = try parseSecret(text)
+            request.secrets[id] = secret
+        }
+        request.entitlements = Set(entitlements)
+        request.frontendOptions = try options()
+        request.outputs = try outputs.map(parseOutput)
+        try nameOutputs(&request)
+        return request
+    }
+
+    private var context: BuildRequest.Context {
+        if definition != nil { return .empty }
+        if path == "-" { return .empty }
+        let remote = ["http://", "https://", "git://", "ssh://", "git@"]
+        if remote.contains(where: path.hasPrefix) { return .remote(path) }
+        return .directory(FilePath(path))
+    }
+
+    private func buildFile() throws -> BuildRequest.BuildFile {
+        guard let file = file ?? (path == "-" ? "-" : nil) else { return .automatic }
+        if file != "-" { return .path(FilePath(file)) }
+        return .bytes(try readFile("-", what: "the build file"), name: "Dockerfile")
+    }
+
+    private func options() throws -> [String: String] {
+        var options = try dictionary(frontendOptions, option: "--opt")
+        if let network {
+            let allowed = ["default", "none", "host"]
+            guard allowed.contains(network) else {
+                throw UsageError(
+                    "unknown network \"\(network)\"; allowed: \(allowed.joined(separator: ", "))"
+                )
+            }
+            if network != "default" { options["force-network-mode"] = network }
+        }
+        if !hosts.isEmpty {
+            options["add-hosts"] = try hosts.map { host in
+                let parts = host.split(separator: host.contains("=") ? "=" : ":", maxSplits: 1)
+                guard parts.count == 2 else {
+                    throw UsageError("cannot read --add-host \"\(host)\": expected HOST:IP")
+                }
+                return "\(parts[0])=\(parts[1])"
+            }
+            .joined(separator: ",")
+        }
+        if let sharedMemorySize {
+            guard let bytes = parseByteCount(sharedMemorySize) else {
+                throw UsageError("cannot read --shm-size \"\(sharedMemorySize)\": expected a size such as 64MiB")
+            }
+            options["shm-size"] = String(bytes)
+        }
+        if !limits.isEmpty { options["ulimit"] = limits.joined(separator: ",") }
+        return options
+    }
+
+    /// Gives image outputs their names, and an output to a name that has none.
+    private func nameOutputs(_ request: inout BuildRequest) throws {
+        if push {
+            if let index = request.outputs.firstIndex(where: { $0.type == "image" }) {
+                request.outputs[index].attributes["push"] = "true"
+            } else {
+                request.outputs.append(Output(type: "image", attributes: ["push": "true"]))
+            }
+        }
+        if tags.isEmpty {
+            if push, !request.outputs.contains(where: { $0.attributes["name"] != nil }) {
+                throw UsageError("cannot push: the image has no name; add -t NAME")
+            }
+            return
+        }
+        if request.outputs.isEmpty { request.outputs.append(Output(type: "image")) }
+        for index in request.outputs.indices where ["docker", "image", "oci"].contains(request.outputs[index].type) {
+            if request.outputs[index].attributes["name"] == nil {
+                request.outputs[index].attributes["name"] = tags.joined(separator: ",")
+            }
+        }
+    }
+
+    private func dictionary(_ pairs: [String], option: String) throws -> [String: String] {
+        var result: [String: String] = [:]
+        for pair in pairs {
+            let (key, value) = keyAndValue(pair)
+            guard let value, !key.isEmpty else {
+                throw UsageError("cannot read \(option) \"\(pair)\": expected NAME=VALUE")
+            }
+            result[key] = value
+        }
+        return result
+    }
+}
+
+/// The value of a variable of this process's environment.
+func environmentVariable(_ name: String) -> String? {
+    guard let value = unsafe getenv(name) else { return nil }
+    return unsafe String(cString: value)
+}

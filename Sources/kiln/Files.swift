@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Engine
+internal import Glibc
+internal import LinuxSystem
+internal import SystemPackage
+
+/// Largest build file or definition read from a file or the standard input, in bytes.
+private let inputByteLimit = 256 << 20
+
+/// Reads a file the user named; `-` is the standard input.
+func readFile(_ path: String, what: String) throws -> [UInt8] {
+    do {
+        let descriptor =
+            path == "-"
+            ? try Descriptor.open(host: "/dev/stdin") : try Descriptor.open(host: FilePath(path))
+        return try descriptor.readToEnd(byteLimit: inputByteLimit)
+    } catch let error {
+        throw UsageError("cannot read \(what): \(error)")
+    }
+}
+
+/// Writes a small file the user named, whole or not at all.
+func writeFile(_ path: String, _ text: String) throws {
+    let target = FilePath(path)
+    let parent = target.removingLastComponent()
+    guard let name = target.lastComponent?.string else {
+        throw UsageError("cannot write \"\(path)\": it is no file name")
+    }
+    let directory = try Directory(host: parent.isEmpty ? "." : parent)
+    let temporary = ".\(name).\(randomToken(count: 8))"
+    let file = try directory.createFile(temporary, mode: 0o644)
+    do {
+        try file.write(text.utf8)
+        try directory.rename(temporary, to: directory, name, replacing: true)
+    } catch {
+        try? directory.remove(name: temporary)
+        throw error
+    }
+}
+
+/// The exporters' answers as one JSON object, keys sorted; values that are JSON in base64 are shown as JSON.
+func metadataJSON(_ response: [String: String]) -> String {
+    let lines = response.sorted { $0.key < $1.key }.map { key, value in
+        let shown = key.hasSuffix(".descriptor") ? decodeBase64(value) ?? jsonString(value) : jsonString(value)
+        return "  \(jsonString(key)): \(shown)"
+    }
+    return "{\n\(lines.joined(separator: ",\n"))\n}\n"
+}
+
+/// A text as a JSON string.
+func jsonString(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\"": result += "\\\""
+        case "\\": result += "\\\\"
+        case "\n": result += "\\n"
+        case "\r": result += "\\r"
+        case "\t": result += "\\t"
+        case _ where scalar.value < 0x20:
+            let hex = String(scalar.value, radix: 16)
+            result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+        default: result.unicodeScalars.append(scalar)
+        }
+    }
+    return result + "\""
+}
