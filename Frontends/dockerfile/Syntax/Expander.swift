@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where variables come from during an expansion.
+package protocol VariableLookup {
+    /// The value of a variable; nil if it is not set.
+    func value(of name: String) -> String?
+}
+
+extension Dictionary<String, String>: VariableLookup {
+    package func value(of name: String) -> String? { self[name] }
+}
+
+/// No variable is set.
+package struct NoVariables: VariableLookup, Sendable {
+    package init() {}
+    package func value(of name: String) -> String? { nil }
+}
+
+/// What an expansion gave, and the variables it asked for.
+package struct Expansion: Sendable, Equatable {
+    /// The whole text, quotes resolved and variables replaced.
+    package var text: String
+    /// The same, split at unquoted white space after the replacement.
+    package var words: [String]
+    /// Variables that were asked for and are set.
+    package var matched: Set<String>
+    /// Variables that were asked for and are not set.
+    package var unmatched: Set<String>
+}
+
+/// Shell-word expansion with the rules of BuildKit: quotes, escapes, `$name`, `${name}` and the modifiers
+/// `:-` `-` `:+` `+` `:?` `?` `#` `##` `%` `%%` `/` `//`.
+///
+/// Time and memory are bounded: nesting by ``Limit/expansionDepth``, output by ``Limit/expandedByteCount``, pattern
+/// work by ``Limit/patternStepCount``.
+package struct Expander: Sendable {
+    /// `\` or a backtick, as the `escape` directive says.
+    package var escape: Unicode.Scalar
+    /// Quotes stay in the output; what they quote is still treated as quoted.
+    package var keepsQuotes = false
+    /// Escape characters stay in the output.
+    package var keepsEscapes = false
+    /// Quotes are ordinary characters: the content of a heredoc.
+    package var ignoresQuotes = false
+    /// A variable that is not set stays as it was written.
+    package var keepsUnsetVariables = false
+
+    package init(escape: Unicode.Scalar = "\\") {
+        self.escape = escape
+    }
+
+    /// An expander for the content of a heredoc of COPY or ADD: there the escape is always a backslash.
+    package static var heredocContent: Expander {
+        var expander = Expander()
+        expander.ignoresQuotes = true
+        return expander
+    }
+
+    /// Expands one word or line.
+    ///
+    /// - Throws: `badExpansion`, `unsetVariable` (for `?`) or `tooLarge`, without a place.
+    package func expand(_ text: String, _ variables: some VariableLookup) throws(DockerfileError) -> Expansion {
+        var run = ExpansionRun(text, options: self, variables: variables)
+        let (result, words) = try run.expandAll()
+        return Expansion(text: result, words: words, matched: run.matched, unmatched: run.unmatched)
+    }
+
+    /// The expanded text alone.
+    package func text(_ text: String, _ variables: some VariableLookup) throws(DockerfileError) -> String {
+        try expand(text, variables).text
+    }
+
+    /// The expanded text, split into words.
+    package func words(_ text: String, _ variables: some VariableLookup) throws(DockerfileError) -> [String] {
+        try expand(text, variables).words
+    }
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A Dockerfile split into instructions; the first of two steps of reading one (see ``Dockerfile``).
+package struct SyntaxTree: Sendable {
+    /// Name of the file, for messages.
+    package let file: String
+    /// The instructions in order; never empty.
+    package let nodes: [Node]
+    /// The escape character: `\`, or a backtick if a directive says so.
+    package let escape: Unicode.Scalar
+    /// Last lines of instructions that have an empty line between continuation lines.
+    package let emptyContinuationLines: [Int]
+
+    /// Splits a file.
+    ///
+    /// Linear in the size of the file.
+    ///
+    /// - Parameter file: Name of the file, for messages.
+    /// - Throws: What is wrong first, in the order of the lines.
+    package init(parsing source: [UInt8], file: String = "Dockerfile") throws(DockerfileError) {
+        var parser = TreeParser(source: source)
+        do {
+            try parser.parse()
+        } catch {
+            throw error.located(range: nil, lines: nil, file: file)
+        }
+        self.file = file
+        nodes = parser.nodes
+        escape = parser.escape
+        emptyContinuationLines = parser.emptyContinuationLines
+    }
+}
