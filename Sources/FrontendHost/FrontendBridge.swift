@@ -21,6 +21,9 @@ package protocol FrontendBridge: Sendable {
     /// What `initialize` offers.
     var capabilities: [EngineCapability] { get }
 
+    /// Which operations and attributes of LLB the engine knows; all that module LLB knows, unless told otherwise.
+    var llbCapabilities: Set<String> { get }
+
     /// Makes a ref of a definition. Lazy, unless `evaluate` is set.
     ///
     /// - Returns: `nil` for the empty tree.
@@ -63,6 +66,8 @@ package protocol FrontendBridge: Sendable {
 }
 
 extension FrontendBridge {
+    package var llbCapabilities: Set<String> { LLB.Capability.all }
+
     package func progress(_ progress: Wire.Progress) {}
 }
 

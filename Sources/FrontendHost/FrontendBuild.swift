@@ -69,6 +69,8 @@ package struct FrontendResult<Ref: Sendable>: Sendable {
     package let frontend: Wire.Program
     /// In the order an index lists them. Empty when only metadata was asked for.
     package let platforms: [PlatformResult]
+    /// Whether the image is to be an index, even of one platform.
+    package let isIndex: Bool
     /// Values about the whole result.
     package let metadata: [String: [UInt8]]
 }

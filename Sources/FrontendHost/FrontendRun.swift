@@ -167,6 +167,7 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
         return FrontendResult(
             frontend: session.frontend ?? Wire.Program(name: executable.name, version: ""),
             platforms: platforms,
+            isIndex: answer.isIndex,
             metadata: answer.metadata
         )
     }

@@ -112,6 +112,7 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
         let request = Wire.Initialize(
             engine: engine,
             capabilities: bridge.capabilities,
+            llbCapabilities: bridge.llbCapabilities.sorted(),
             limits: limits
         )
         let hello: Wire.Initialize.Answer

@@ -110,11 +110,19 @@ public struct BuildResult: Sendable {
 
     /// In the order an index lists them.
     public var platforms: [PlatformResult]
-    /// Values about the whole result. ``BuildResult/multiPlatformKey`` asks for an index.
+    /// Whether the image is to be an index, even of one platform.
+    public var isIndex: Bool
+    /// Values about the whole result, such as annotations or a subrequest's answer.
     public var metadata: [String: [UInt8]]
 
-    public init(platforms: [PlatformResult], metadata: [String: [UInt8]] = [:]) {
+    /// - Parameter isIndex: `nil` makes an index of more than one platform only.
+    public init(
+        platforms: [PlatformResult],
+        isIndex: Bool? = nil,
+        metadata: [String: [UInt8]] = [:]
+    ) {
         self.platforms = platforms
+        self.isIndex = isIndex ?? (platforms.count > 1)
         self.metadata = metadata
     }
 
@@ -130,9 +138,6 @@ public struct BuildResult: Sendable {
         ])
     }
 
-    /// Metadata key whose value `true` says that the image is an index even with a single platform.
-    public static let multiPlatformKey = "multi-platform"
-
     var wire: Wire.Build.Answer {
         Wire.Build.Answer(
             results: platforms.map { result in
@@ -144,6 +149,7 @@ public struct BuildResult: Sendable {
                     metadata: result.metadata
                 )
             },
+            isIndex: isIndex,
             metadata: metadata
         )
     }

@@ -6,7 +6,7 @@ internal import Synchronization
 /// The frontend's side of a session: answers `initialize` and `build`, sees to `cancel` and to the end.
 final class FrontendServer: Sendable {
     private struct State {
-        var capabilities: Set<EngineCapability>?
+        var hello: Wire.Initialize?
         var build: (id: Int, task: Task<Void, Never>)?
     }
 
@@ -62,7 +62,7 @@ final class FrontendServer: Sendable {
                 )
             }
             channel.adopt(request.limits)
-            state.withLock { $0.capabilities = Set(request.capabilities) }
+            state.withLock { $0.hello = request }
             return .success(Wire.Initialize.Answer(version: version, frontend: program).members)
         } catch {
             return .failure(error)
@@ -78,13 +78,13 @@ final class FrontendServer: Sendable {
             return
         }
         let refusal = state.withLock { state -> ProtocolFailure? in
-            guard let capabilities = state.capabilities else {
+            guard let hello = state.hello else {
                 return ProtocolFailure(.invalidParams, "\"build\" before \"initialize\"")
             }
             guard state.build == nil else {
                 return ProtocolFailure(.unsupported, "one process does one build")
             }
-            let session = FrontendSession(channel: channel, capabilities: capabilities)
+            let session = FrontendSession(channel: channel, hello: hello)
             let task = Task { await self.answer(id, request, session) }
             state.build = (id, task)
             return nil

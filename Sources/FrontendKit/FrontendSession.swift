@@ -11,11 +11,14 @@ public import OCI
 public final class FrontendSession: Sendable {
     /// What this engine offers. A method it does not offer fails with the kind `unsupported`.
     public let capabilities: Set<EngineCapability>
+    /// Which operations and attributes of LLB this engine knows, for ``LLB/MarshalOptions``; `nil` when it did not tell.
+    public let llbCapabilities: Set<String>?
     private let channel: ProtocolChannel
 
-    init(channel: ProtocolChannel, capabilities: Set<EngineCapability>) {
+    init(channel: ProtocolChannel, hello: Wire.Initialize) {
         self.channel = channel
-        self.capabilities = capabilities
+        capabilities = Set(hello.capabilities)
+        llbCapabilities = hello.llbCapabilities.isEmpty ? nil : Set(hello.llbCapabilities)
     }
 
     /// Whether an error says that a file, image or commit does not exist.

@@ -101,11 +101,18 @@ extension Wire {
         public struct Answer: WireRepresentable {
             /// One image or tree for each platform, in the order an index lists them.
             public var results: [BuiltPlatform]
+            /// Whether the image is to be an index, even of one platform.
+            public var isIndex: Bool
             /// Values about the whole result, such as annotations or a subrequest's answer.
             public var metadata: [String: [UInt8]]
 
-            public init(results: [BuiltPlatform], metadata: [String: [UInt8]] = [:]) {
+            public init(
+                results: [BuiltPlatform],
+                isIndex: Bool,
+                metadata: [String: [UInt8]] = [:]
+            ) {
                 self.results = results
+                self.isIndex = isIndex
                 self.metadata = metadata
             }
 
@@ -114,12 +121,14 @@ extension Wire {
                 for reader in try members.objects("refs") {
                     results.append(try BuiltPlatform(members: reader))
                 }
+                isIndex = try members.optionalBool("index") ?? (results.count > 1)
                 metadata = try members.byteMap("metadata")
             }
 
             public var members: WireObject {
                 [
                     "refs": .array(results.map { .object($0.members) }),
+                    "index": .bool(isIndex),
                     "metadata": .object(WireObject(sorted: metadata.mapValues { .bytes($0) })),
                 ]
             }

@@ -29,17 +29,21 @@ extension Wire {
         public var versions: [ProtocolVersion]
         public var engine: Program
         public var capabilities: [EngineCapability]
+        /// Which operations and attributes of LLB the engine knows, by BuildKit's names (`source.image`, …).
+        public var llbCapabilities: [String]
         public var limits: ProtocolLimits
 
         public init(
             versions: [ProtocolVersion] = ProtocolVersion.spoken,
             engine: Program,
             capabilities: [EngineCapability],
+            llbCapabilities: [String] = [],
             limits: ProtocolLimits
         ) {
             self.versions = versions
             self.engine = engine
             self.capabilities = capabilities
+            self.llbCapabilities = llbCapabilities
             self.limits = limits
         }
 
@@ -48,6 +52,7 @@ extension Wire {
             versions = try members.strings("protocol").compactMap { ProtocolVersion($0) }
             engine = try Program(members: members.reader("engine"))
             capabilities = try members.strings("capabilities").map { EngineCapability(rawValue: $0) }
+            llbCapabilities = try members.optionalStrings("llb") ?? []
             limits = try ProtocolLimits(members: members.reader("limits"))
         }
 
@@ -56,6 +61,7 @@ extension Wire {
                 "protocol": .array(versions.map { .string($0.description) }),
                 "engine": .object(engine.members),
                 "capabilities": .array(capabilities.map { .string($0.rawValue) }),
+                "llb": .array(llbCapabilities.map { .string($0) }),
                 "limits": .object(limits.members),
             ]
         }

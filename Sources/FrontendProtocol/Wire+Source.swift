@@ -104,22 +104,32 @@ public struct ResolvedSource: WireRepresentable {
         public var ref: String
         /// The commit, where `checksum` is a tag object.
         public var commit: String?
+        /// When the commit was made, in seconds since 1970, where the engine has looked into it.
+        public var commitTime: Int64?
 
-        public init(checksum: String, ref: String, commit: String? = nil) {
+        public init(
+            checksum: String,
+            ref: String,
+            commit: String? = nil,
+            commitTime: Int64? = nil
+        ) {
             self.checksum = checksum
             self.ref = ref
             self.commit = commit
+            self.commitTime = commitTime
         }
 
         public init(members: MemberReader) throws(MemberError) {
             checksum = try members.string("checksum")
             ref = try members.string("ref")
             commit = try members.optionalString("commit")
+            commitTime = try members.optionalInteger("commitTime")
         }
 
         public var members: WireObject {
             var members: WireObject = ["checksum": .string(checksum), "ref": .string(ref)]
             members["commit"] = commit.map { .string($0) }
+            members["commitTime"] = commitTime.map { .wide($0) }
             return members
         }
     }
