@@ -10,6 +10,18 @@ struct ActiveIdentity: Hashable {
     let variant: Digest?
 }
 
+/// What makes the work of two vertices one.
+struct TwinKey: Hashable {
+    let key: CacheKey
+    /// A key that is bound to a session says too little between jobs, so the vertex's own identity is added.
+    let variant: Digest?
+
+    init(_ key: CacheKey, of identity: ActiveIdentity) {
+        self.key = key
+        variant = key.isPersistable ? nil : identity.variant
+    }
+}
+
 /// A vertex that some open job uses. Guarded by the solver's lock.
 ///
 /// Vertices name each other by number, never by reference: releasing a chain of any length then needs no stack.
@@ -117,6 +129,8 @@ final class ActiveVertex {
 
     /// Wanted outputs that are not there.
     var missingOutputs: [Int] { wantedOutputs.filter { outputs[$0] == nil } }
+
+    var twinKey: TwinKey? { key.map { TwinKey($0.primary, of: identity) } }
 
     func isDigestible(_ link: Int) -> Bool { map?.inputs[link].contentDigest != nil }
 }

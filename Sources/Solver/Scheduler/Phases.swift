@@ -71,9 +71,7 @@ enum ResultPhase: Hashable {
         case (_, .idle): true
         case (.idle, .loading), (.idle, .awaitingInputs), (.idle, .following): true
         case (.loading, .awaitingInputs): true
-        case (.awaitingInputs, .executing), (.awaitingInputs, .following),
-            (.awaitingInputs, .loading):
-            true
+        case (.awaitingInputs, .executing), (.awaitingInputs, .following): true
         case (.following, .executed), (.executing, .executed): true
         // An execution that was given up may end well all the same, and a twin's outputs can be taken at once.
         case (.idle, .executed), (.awaitingInputs, .executed): true

@@ -86,6 +86,11 @@ extension Scheduler {
         return EdgeKey(key: key.primary, output: link.output)
     }
 
+    /// Whether this run gives a result that no earlier key may stand for.
+    private func isForced(_ active: ActiveVertex) -> Bool {
+        active.vertex.ignoresCache && active.map?.isDeterministic == false
+    }
+
     // MARK: Asking the store
 
     private mutating func probe(
@@ -93,9 +98,7 @@ extension Scheduler {
         _ kind: ProbeReport.Kind,
         _ derivations: [KeyDerivation]
     ) {
-        let isUseless =
-            active.vertex.ignoresCache || !derivations.contains(where: \.key.isPersistable)
-        if isUseless {
+        if isForced(active) || !derivations.contains(where: \.key.isPersistable) {
             report(active, kind, derivations, .skipped)
             missed(active, kind)
             return
@@ -153,7 +156,7 @@ extension Scheduler {
                 if active.pendingContentCount == 0 { requestDigests(active) }
                 return
             }
-            if let alternatives = map.alternatives, !active.vertex.ignoresCache {
+            if let alternatives = map.alternatives, !isForced(active) {
                 active.keyPhase.enter(.askingAlternatives)
                 actions.append(.askAlternatives(begin(.key, active), alternatives))
                 return
@@ -204,7 +207,7 @@ extension Scheduler {
         // The content key, when there is one, is met by the most ways. A source's first digest is its own name.
         let chosen = kind == .content ? active.derivations.last : active.derivations.first
         guard var primary = chosen else { return }
-        if active.vertex.ignoresCache && !map.isDeterministic {
+        if isForced(active) {
             primary = primary.with(generation: generation())
             active.derivations.append(primary)
         }
@@ -236,11 +239,12 @@ extension Scheduler {
 
     /// The key a vertex has after its execution may be another than the one it was sought by.
     mutating func noteStored(_ active: ActiveVertex, under primary: CacheKey) {
-        if let key = active.key?.primary, key != primary, twins[key] == active.number {
-            twins[key] = nil
-            twins[primary] = active.number
-        }
+        let old = active.twinKey
         active.key = ActiveVertex.Key(primary: primary, isKnown: primary.isPersistable)
+        if let old, let new = active.twinKey, old != new, twins[old] == active.number {
+            twins[old] = nil
+            twins[new] = active.number
+        }
     }
 
     // MARK: Surely new
@@ -250,7 +254,7 @@ extension Scheduler {
         let hasNewInput = active.links.indices.contains { index in
             map.inputs[index].contentDigest == nil && isNew(active.links[index].source)
         }
-        if hasNewInput || (active.vertex.ignoresCache && !map.isDeterministic) {
+        if hasNewInput || isForced(active) {
             active.isSurelyNew = true
             enqueue(active)
             spreadNewness(from: active)

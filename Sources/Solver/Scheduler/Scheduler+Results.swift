@@ -20,14 +20,14 @@ extension Scheduler {
                 )
             )
         case .idle:
-            if takeFromTwin(active, key.primary) { return }
+            if takeFromTwin(active) { return }
             if key.isKnown && !active.vertex.ignoresCache {
                 load(active, key.primary, missing)
             } else {
                 awaitInputs(active)
             }
         case .awaitingInputs where active.pendingResultCount == 0:
-            if !takeFromTwin(active, key.primary) { execute(active, key.primary) }
+            if !takeFromTwin(active) { execute(active, key.primary) }
         case .loading, .awaitingInputs, .following, .executing:
             break
         }
@@ -70,7 +70,7 @@ extension Scheduler {
 
     private mutating func execute(_ active: ActiveVertex, _ key: CacheKey) {
         active.resultPhase.enter(.executing)
-        twins[key] = active.number
+        twins[TwinKey(key, of: active.identity)] = active.number
         let inputs = active.links.compactMap { vertices[$0.source]?.outputs[$0.output] }
         precondition(inputs.count == active.links.count, "all inputs are there")
         let execution = Execution(
@@ -108,8 +108,8 @@ extension Scheduler {
     // MARK: Twins
 
     /// Uses the execution of another vertex with the same key, when there is one.
-    private mutating func takeFromTwin(_ active: ActiveVertex, _ key: CacheKey) -> Bool {
-        guard let number = twins[key], number != active.number, let twin = vertices[number] else {
+    private mutating func takeFromTwin(_ active: ActiveVertex) -> Bool {
+        guard let key = active.twinKey, let number = twins[key], number != active.number, let twin = vertices[number] else {
             return false
         }
         switch twin.resultPhase {

@@ -15,7 +15,7 @@ struct Scheduler {
     var jobs: [Int: JobState] = [:]
     var waiters: [Int: Waiter] = [:]
     /// The vertex that executes, or has executed, a key.
-    var twins: [CacheKey: Int] = [:]
+    var twins: [TwinKey: Int] = [:]
     /// Cancelled work that has not ended, and its vertex.
     var stoppingWork: [Int: Int] = [:]
     /// Waiters whose outcome was set since the last ``takeActions()``.
@@ -58,7 +58,7 @@ struct Scheduler {
         vertices[active.number] = nil
         freeNumbers.append(active.number)
         identities[active.identity] = nil
-        if let key = active.key?.primary, twins[key] == active.number { twins[key] = nil }
+        if let key = active.twinKey, twins[key] == active.number { twins[key] = nil }
     }
 
     mutating func enqueue(_ active: ActiveVertex) {
