@@ -74,7 +74,8 @@ struct NodeParser {
 
     // MARK: Flags
 
-    /// Splits off the leading words that begin with `--`; a word `--` alone ends them and goes.
+    /// Splits off the leading words that begin with `--`; a word `--` alone ends them and goes. Only ASCII white
+    /// space separates flags.
     ///
     /// - Returns: The flags and where the arguments begin.
     private func splitFlags(_ range: Range<Int>) -> (flags: [Word], argumentStart: Int) {
@@ -82,7 +83,7 @@ struct NodeParser {
         var flags: [Word] = []
         var index = range.lowerBound
         while true {
-            index = bytes.trimmingStart(index..<range.upperBound).lowerBound
+            while index < range.upperBound, bytes[index].isASCIISpace { index += 1 }
             guard bytes[index..<range.upperBound].starts(with: "--".utf8) else { return (flags, index) }
             let start = index
             let (text, isQuoted) = readFlag(&index, end: range.upperBound)
@@ -99,7 +100,7 @@ struct NodeParser {
         var isQuoted = false
         while index < end {
             var (scalar, length) = bytes.scalar(at: index, end: end)
-            if quote == nil, scalar.isWhiteSpace { break }
+            if quote == nil, bytes[index].isASCIISpace { break }
             index += length
             if let open = quote, scalar == open {
                 quote = nil
@@ -223,13 +224,10 @@ struct NodeParser {
     /// The type (CMD or NONE), then a command.
     private func healthcheck(_ range: Range<Int>) throws(DockerfileError) -> (words: [Word], isJSON: Bool) {
         guard !range.isEmpty else { return ([], false) }
-        var typeEnd = range.lowerBound
-        while typeEnd < range.upperBound {
-            let (scalar, length) = line.bytes.scalar(at: typeEnd, end: range.upperBound)
-            if scalar.isWhiteSpace { break }
-            typeEnd += length
-        }
-        let command = line.bytes.trimmingStart(typeEnd..<range.upperBound)
+        let bytes = line.bytes
+        let typeEnd = bytes[range].firstIndex { $0.isASCIISpace } ?? range.upperBound
+        let commandStart = bytes[typeEnd..<range.upperBound].firstIndex { !$0.isASCIISpace } ?? range.upperBound
+        let command = commandStart..<range.upperBound
         let (words, isJSON) = try jsonOrLine(command)
         return ([line.word(range.lowerBound..<typeEnd)] + words, isJSON)
     }

@@ -115,6 +115,8 @@ extension UInt8 {
     static let lineFeed = UInt8(ascii: "\n")
     static let carriageReturn = UInt8(ascii: "\r")
 
+    var isASCIISpace: Bool { self == 0x20 || (self >= 0x09 && self <= 0x0D) }
+
     /// The separators between keyword and arguments: all ASCII white space but the line feed.
     var isSeparator: Bool {
         self == 0x20 || self == 0x09 || (self >= 0x0B && self <= 0x0D)
