@@ -177,11 +177,18 @@ let package = Package(
         // Dockerfile: lexer, parser, expansion.
         library("DockerfileSyntax", path: "Frontends/dockerfile/Syntax"),
         // Dockerfile: instructions to LLB.
-        library("DockerfileConversion", path: "Frontends/dockerfile/Conversion", ["DockerfileSyntax", "FrontendKit", "LLB", "OCI", "PathPatterns"]),
+        library("DockerfileConversion", path: "Frontends/dockerfile/Conversion", ["DockerfileSyntax", "LLB", "LLBMessages", "OCI", "PathPatterns"]),
         .executableTarget(
             name: "kiln-frontend-dockerfile",
             dependencies: ["DockerfileConversion", "DockerfileSyntax", "FrontendKit"],
             path: "Frontends/dockerfile/Main",
+            swiftSettings: houseSettings
+        ),
+        // Compares conversions with BuildKit's own answers for real Dockerfiles.
+        .executableTarget(
+            name: "kiln-corpus",
+            dependencies: ["DockerfileConversion", "DockerfileSyntax", "LLB", "OCI"],
+            path: "Frontends/dockerfile/Corpus",
             swiftSettings: houseSettings
         ),
         // A frontend that misbehaves in every way the host must survive.

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import LLB
+internal import OCI
+internal import PathPatterns
+
+/// The build context and what belongs to it: where it comes from and what is left out of it.
+final class BuildContext {
+    private let options: DockerfileOptions
+    private let capabilities: Set<String>
+    private let context: any ConversionContext
+    private var ignoreFile: [UInt8]?
+    private var ignoreFileName = ".dockerignore"
+    private var origin: Origin?
+
+    private enum Origin {
+        /// A directory of the client, by its name there.
+        case local(String)
+        /// Anything else.
+        case tree(State)
+    }
+
+    /// - Parameter ignoreFile: What stands beside the Dockerfile for it alone.
+    init(
+        options: DockerfileOptions,
+        capabilities: Set<String>,
+        ignoreFile: [UInt8]?,
+        context: any ConversionContext
+    ) {
+        self.options = options
+        self.capabilities = capabilities
+        self.context = context
+        self.ignoreFile = ignoreFile
+        if ignoreFile != nil { ignoreFileName = options.filename + ".dockerignore" }
+    }
+
+    /// Paths as the options of a local source: relative and sorted; nothing when all of it is used.
+    static func filter(_ paths: Set<String>) -> [String] {
+        guard !paths.contains("/") else { return [] }
+        return paths.map { SlashPath.join(".", $0) }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    /// The tree of the build context.
+    ///
+    /// - Parameter followPaths: The paths that are used; empty for all.
+    func main(followPaths: [String]) async throws -> State {
+        switch try await findOrigin() {
+        case .tree(let state): return state
+        case .local(let name):
+            var local = State.LocalOptions(session: session(of: name))
+            local.excludePatterns = try await ignorePatterns()
+            local.sharedKeyHint = name
+            local.followPaths = followPaths
+            return .local(
+                name,
+                options: local,
+                constraints: Constraints(name: "[internal] load build context")
+            )
+        }
+    }
+
+    /// What `.dockerignore` leaves out; empty for a context that is no directory of the client.
+    func ignorePatterns() async throws -> [String] {
+        guard case .local(let name) = try await findOrigin() else { return [] }
+        if ignoreFile == nil { ignoreFile = try await readIgnoreFile(of: name) }
+        do {
+            return try PathPatterns.readIgnoreFile(ignoreFile ?? [])
+        } catch {
+            throw ConversionError(.badOption, "cannot read \(ignoreFileName): \(error)")
+        }
+    }
+
+    /// The session that offers a directory.
+    func session(of name: String) -> String? { options.raw["local-sessionid:" + name] ?? options.session }
+
+    private func readIgnoreFile(of name: String) async throws -> [UInt8] {
+        var local = State.LocalOptions(session: session(of: name))
+        local.followPaths = [".dockerignore"]
+        local.sharedKeyHint = name + "-.dockerignore"
+        local.differ = "none"
+        let state = State.local(
+            name,
+            options: local,
+            constraints: Constraints(name: "[internal] load .dockerignore")
+        )
+        let tree = try await context.solve(try definition(of: state))
+        return try await tree.readFile(".dockerignore", byteLimit: nil) ?? []
+    }
+
+    func definition(of state: State) throws -> Definition {
+        try state.definition(MarshalOptions(capabilities: capabilities))
+    }
+
+    private func findOrigin() async throws -> Origin {
+        if let origin { return origin }
+        var found = try await detectOrigin()
+        if case .tree(let state) = found, let directory = options.raw["contextsubdir"] {
+            var copy = CopyOptions()
+            copy.copiesDirectoryContents = true
+            var actions = FileActions()
+            actions.copy(from: state, directory, to: "/", options: copy)
+            found = .tree(State.scratch.file(actions))
+        }
+        origin = found
+        return found
+    }
+
+    private func detectOrigin() async throws -> Origin {
+        let name = options.raw["contextkey"] ?? "context"
+        let location = options.raw[name] ?? ""
+        if let git = try GitReference(parsing: location) {
+            var gitOptions = git.options
+            if let keeps = options.raw["build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR"].flatMap(parseBoolean), keeps {
+                gitOptions.keepsGitDirectory = true
+            }
+            let epoch = options.raw["build-arg:SOURCE_DATE_EPOCH"] ?? ""
+            if gitOptions.modificationTime.isEmpty, !epoch.isEmpty { gitOptions.modificationTime = "commit" }
+            return .tree(
+                .git(
+                    git.remote,
+                    options: gitOptions,
+                    constraints: Constraints(name: "[internal] load git source " + location)
+                )
+            )
+        }
+        if location.hasPrefix("http://") || location.hasPrefix("https://") {
+            return .tree(try await download(location))
+        }
+        if let definition = try await context.input("context") { return .tree(try State(definition)) }
+        return .local("context")
+    }
+
+    /// A context from the network: an archive is unpacked, anything else is the Dockerfile.
+    private func download(_ url: String) async throws -> State {
+        let state = State.http(
+            url,
+            options: State.HTTPOptions(filename: "context"),
+            constraints: Constraints(name: "[internal] load remote build context")
+        )
+        let tree = try await context.solve(try definition(of: state))
+        guard let head = try await tree.readFile("context", byteLimit: 1024), isArchive(head) else { return state }
+        var copy = CopyOptions()
+        copy.attemptsUnpack = true
+        var actions = FileActions()
+        actions.copy(from: state, "/context", to: "/", options: copy)
+        return State.scratch.file(actions)
+    }
+
+    private func isArchive(_ head: [UInt8]) -> Bool {
+        let marks: [[UInt8]] = [[0x42, 0x5a, 0x68], [0x1f, 0x8b, 0x08], [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]]
+        if marks.contains(where: { head.starts(with: $0) }) { return true }
+        guard head.count >= 512 else { return false }
+        // A tar header's checksum counts its own eight bytes as blanks.
+        let sum = head.prefix(512).enumerated().reduce(0) { $0 + Int((148..<156).contains($1.offset) ? 32 : $1.element) }
+        let text = String(decoding: head[148..<156].prefix { (0x30...0x37).contains($0) || $0 == 0x20 }, as: UTF8.self)
+        return Int(text.filter { $0 != " " }, radix: 8) == sum
+    }
+}
