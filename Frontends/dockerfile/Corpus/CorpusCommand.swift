@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+internal import Glibc
+internal import OCI
+
+/// Converts every file of a corpus and compares the results with BuildKit's own.
+///
+///     kiln-corpus DIR [--only TEXT] [--show COUNT] [--warnings]
+///
+/// `DIR` holds `files/`, `golden/` and `manifest.tsv`. Prints what is equal by class of file, the first differences, and
+/// last of all one line: `heads equal N of M, configs equal N of M`. Ends with status 1 when anything but a warning differs.
+@main
+struct CorpusCommand {
+    private let folder: String
+    private var filter = ""
+    private var shownCount = 10
+    private var showsWarnings = false
+
+    static func main() async {
+        guard let command = CorpusCommand(Array(CommandLine.arguments.dropFirst())) else {
+            print("usage: kiln-corpus DIR [--only TEXT] [--show COUNT] [--warnings]")
+            exit(64)
+        }
+        do {
+            exit(try await command.run() ? 0 : 1)
+        } catch {
+            print("cannot read corpus: \(error)")
+            exit(66)
+        }
+    }
+
+    private init?(_ arguments: [String]) {
+        var folder: String?
+        var rest = arguments[...]
+        while let argument = rest.popFirst() {
+            switch argument {
+            case "--only":
+                guard let text = rest.popFirst() else { return nil }
+                filter = text
+            case "--show":
+                guard let count = rest.popFirst().flatMap({ Int($0) }) else { return nil }
+                shownCount = count
+            case "--warnings": showsWarnings = true
+            default: folder = argument
+            }
+        }
+        guard let folder else { return nil }
+        self.folder = folder
+    }
+
+    private func run() async throws -> Bool {
+        let manifest = String(decoding: try read("manifest.tsv"), as: UTF8.self)
+        var entries: [(file: String, classes: [String])] = []
+        for line in manifest.split(separator: "\n").dropFirst() {
+            let columns = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+            guard columns.count >= 6, filter.isEmpty || columns[5].contains(filter) else { continue }
+            entries.append((columns[5], columns[4].split(separator: ",").map(String.init)))
+        }
+        var report = Report()
+        try await withThrowingTaskGroup(of: [Comparison].self) { group in
+            let width = 4
+            var waiting = entries.makeIterator()
+            for _ in 0..<width {
+                if let entry = waiting.next() { group.addTask { try await compare(entry.file) } }
+            }
+            while let comparisons = try await group.next() {
+                for comparison in comparisons { report.add(comparison) }
+                if let entry = waiting.next() { group.addTask { try await compare(entry.file) } }
+            }
+        }
+        report.printClasses(entries)
+        report.printDifferences(limit: shownCount, withWarnings: showsWarnings)
+        report.printTotals()
+        return report.isClean
+    }
+
+    private func read(_ path: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: URL(filePath: folder + "/" + path)))
+    }
+
+    @concurrent
+    private func compare(_ file: String) async throws -> [Comparison] {
+        let golden = try JSONValue(parsing: try read("golden/\(file).json"))
+        let source = try read("files/\(file)")
+        var comparisons: [Comparison] = []
+        for target in golden["targets"]?.elements ?? [] {
+            comparisons.append(
+                await Comparison.run(
+                    file: file,
+                    source: source,
+                    golden: target,
+                    operations: golden["ops"] ?? .null
+                )
+            )
+        }
+        return comparisons
+    }
+}
+
+/// Counts and differences of a run.
+private struct Report {
+    private var comparisons: [Comparison] = []
+
+    mutating func add(_ comparison: Comparison) { comparisons.append(comparison) }
+
+    var isClean: Bool {
+        comparisons.allSatisfy { comparison in
+            [comparison.head, comparison.config].allSatisfy { $0 == .equal || $0 == .absent }
+                && comparison.outcome.isEqual
+        }
+    }
+
+    func printClasses(_ entries: [(file: String, classes: [String])]) {
+        var files: [String: Set<String>] = [:]
+        for entry in entries {
+            for name in entry.classes.isEmpty ? ["plain"] : entry.classes { files[name, default: []].insert(entry.file) }
+        }
+        for (name, members) in files.sorted(by: { $0.key < $1.key }) {
+            let own = comparisons.filter { members.contains($0.file) }
+            print("\(name): \(summary(own))")
+        }
+    }
+
+    func printDifferences(limit: Int, withWarnings: Bool) {
+        var count = 0
+        for comparison in comparisons.sorted(by: { ($0.file, $0.target) < ($1.file, $1.target) }) {
+            var verdicts = [comparison.outcome, comparison.head, comparison.config]
+            if withWarnings { verdicts.append(comparison.warnings) }
+            let texts = verdicts.compactMap { verdict in
+                if case .different(let text) = verdict { text } else { nil }
+            }
+            guard !texts.isEmpty else { continue }
+            count += 1
+            guard count <= limit else { continue }
+            print("\(comparison.file) target \"\(comparison.target)\"")
+            for text in texts { print("  " + text) }
+        }
+        if count > limit { print("… and \(count - limit) more") }
+    }
+
+    func printTotals() {
+        let warned = comparisons.filter { $0.warnings != .absent }
+        print("warnings equal \(warned.count { $0.warnings.isEqual }) of \(warned.count)")
+        print("outcomes equal \(comparisons.count { $0.outcome.isEqual }) of \(comparisons.count)")
+        print(summary(comparisons))
+    }
+
+    private func summary(_ comparisons: [Comparison]) -> String {
+        let heads = comparisons.map(\.head).filter { $0 != .absent }
+        let configs = comparisons.map(\.config).filter { $0 != .absent }
+        return "heads equal \(heads.count(where: \.isEqual)) of \(heads.count), "
+            + "configs equal \(configs.count(where: \.isEqual)) of \(configs.count)"
+    }
+}
