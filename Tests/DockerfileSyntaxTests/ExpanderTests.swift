@@ -111,11 +111,11 @@ import Testing
             return Int(state >> 33) % bound
         }
         var failures = 0
-        for _ in 0..<20_000 {
+        for _ in 0..<4_000 {
             var text = String.UnicodeScalarView()
             for _ in 0..<random(24) { text.append(alphabet[random(alphabet.count)]) }
             if (try? Expander().expand(String(text), ["a": "xy", "A": "", "_": "a/b"])) == nil { failures += 1 }
         }
-        #expect(failures > 0 && failures < 20_000)
+        #expect(failures > 0 && failures < 4_000)
     }
 }

@@ -44,6 +44,11 @@ package struct RunInstruction: Sendable, Hashable {
 package struct Device: Sendable, Hashable {
     package var name: String
     package var isRequired: Bool
+
+    package init(name: String, isRequired: Bool) {
+        self.name = name
+        self.isRequired = isRequired
+    }
 }
 
 /// One `--mount` of RUN.
