@@ -21,9 +21,11 @@ func translated(_ error: any Error, url: URL) -> any Error {
         if case .connectTimeout = error { return silence(host, error) }
         return lost(host, error)
     case let error as IOError:
+        let neverStood: Set<Errno> = [.connectionRefused, .noRouteToHost, .networkUnreachable, .hostIsDown]
+        let verb = neverStood.contains(Errno(rawValue: error.errnoCode)) ? "cannot connect to" : "lost the connection to"
         return RegistryError(
             .unavailable,
-            "the connection to \(host) failed: \(reason(of: error))",
+            "\(verb) \(host): \(reason(of: error))",
             cause: error,
             isTransient: true
         )

@@ -133,7 +133,7 @@ final class HTTPTransport: Sendable {
             return nil
         }
         guard let location = response.headers.first(name: "Location"),
-            let target = resolve(location, against: request.url)
+            let target = address(location, relativeTo: request.url)
         else {
             throw RegistryError(
                 .badResponse,
@@ -202,7 +202,7 @@ extension Int64 {
 // MARK: Addresses
 
 /// Reads an address that may be relative to another; only `http` and `https` with a host count.
-func resolve(_ text: String, against base: URL) -> URL? {
+func address(_ text: String, relativeTo base: URL) -> URL? {
     guard text.utf8.count <= 16 << 10, let url = URL(string: text, relativeTo: base)?.absoluteURL,
         let scheme = url.scheme?.lowercased(), scheme == "http" || scheme == "https",
         let host = url.host(percentEncoded: true), !host.isEmpty

@@ -19,6 +19,13 @@ package struct TransferProgress: Sendable, Hashable {
     package let current: Int64
     /// Bytes in all.
     package let total: Int64
+
+    package init(digest: Digest, stage: Stage, current: Int64, total: Int64) {
+        self.digest = digest
+        self.stage = stage
+        self.current = current
+        self.total = total
+    }
 }
 
 /// Is told about progress, from any thread, often; it must return at once.
