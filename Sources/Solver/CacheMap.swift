@@ -16,7 +16,8 @@ package struct CacheMap: Sendable {
     /// Further digests under which the same result may be known, asked for only when ``digest`` is not known.
     ///
     /// Only a vertex without inputs may have them. An image has its manifest's digest first (free), then its chain of
-    /// layers (one request): a new tag of the same layers still hits.
+    /// layers (one request): a new tag of the same layers still hits. The last one is to be the strongest, met by all
+    /// that is the same.
     package var alternatives: (@Sendable () async throws -> [Digest])?
 
     package init(

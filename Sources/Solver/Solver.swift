@@ -249,6 +249,16 @@ package final class Solver: Sendable {
         scheduler.withLock { $0.reportStarted(ticket) }
     }
 
+    /// How much is active, for tests.
+    var census: (jobs: Int, vertices: Int, waiters: Int, twins: Int, stoppingWork: Int) {
+        scheduler.withLock { scheduler in
+            (
+                scheduler.jobs.count, scheduler.identities.count, scheduler.waiters.count,
+                scheduler.twins.count, scheduler.stoppingWork.count
+            )
+        }
+    }
+
     func jobs(of ticket: WorkTicket) -> [Job] { scheduler.withLock { $0.jobs(of: ticket) } }
 }
 

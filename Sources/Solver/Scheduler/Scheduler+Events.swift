@@ -11,11 +11,27 @@ extension Scheduler {
     mutating func join(_ active: ActiveVertex, _ job: Int) {
         active.jobs.append(job)
         jobs[job]?.vertices.append(active.number)
-        send(.vertex(update(active)), to: job)
-        if active.started != nil {
-            if active.completed != nil { jobs[job]?.ended.insert(active.number) }
-            for event in active.replay { send(event, to: job) }
+        let now = update(active)
+        var start = now
+        start.completed = nil
+        start.isCached = false
+        start.error = nil
+        send(.vertex(start), to: job)
+        for event in active.replay { send(event, to: job) }
+        if now.completed != nil {
+            send(.vertex(now), to: job)
+            jobs[job]?.ended.insert(active.number)
         }
+    }
+
+    /// Tells a job that leaves that a vertex which still works did not end for it.
+    mutating func part(_ active: ActiveVertex, _ job: Int) {
+        active.jobs.removeAll { $0 == job }
+        if active.started == nil || active.completed != nil { return }
+        var event = update(active)
+        event.completed = .now
+        event.error = SolverError.cancelled(by: jobs[job]?.cancellation ?? .client)
+        send(.vertex(event), to: job)
     }
 
     /// A vertex begins to work: its operation runs, or a source looks for its cache map.
@@ -23,6 +39,10 @@ extension Scheduler {
         guard let active = vertices[ticket.vertex], active.work?.number == ticket.work,
             active.work?.isStopping == false
         else { return }
+        if active.failure != nil {
+            active.replay = []
+            active.replayByteCount = 0
+        }
         active.started = .now
         active.completed = nil
         active.failure = nil
@@ -82,9 +102,9 @@ extension Scheduler {
 
     /// Passes on what an operation reports.
     mutating func report(_ event: SolveEvent, from ticket: WorkTicket) {
-        guard let active = vertices[ticket.vertex], active.work?.number == ticket.work else {
-            return
-        }
+        guard let active = vertices[ticket.vertex], active.work?.number == ticket.work,
+            active.started != nil, active.completed == nil
+        else { return }
         if case .log(let log) = event { active.replayByteCount += log.bytes.count }
         if active.replayByteCount <= replayByteLimit { active.replay.append(event) }
         for job in active.jobs { send(event, to: job) }

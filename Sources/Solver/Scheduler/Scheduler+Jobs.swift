@@ -174,13 +174,14 @@ extension Scheduler {
 
     /// Lets go of a job whose work has ended, and of all that no other job uses.
     mutating func finishClosing(_ job: Job) {
-        guard let state = jobs.removeValue(forKey: job.number) else { return }
+        guard let state = jobs[job.number] else { return }
         var removed: Set<Int> = []
         for number in state.vertices {
             guard let active = vertices[number] else { continue }
-            active.jobs.removeAll { $0 == job.number }
+            part(active, job.number)
             if active.jobs.isEmpty { removed.insert(number) }
         }
+        jobs[job.number] = nil
         // One pass over each source that stays, however many of its dependants go.
         var touched: Set<Int> = []
         for number in removed {

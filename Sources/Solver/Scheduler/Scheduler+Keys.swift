@@ -162,7 +162,7 @@ extension Scheduler {
                 return
             }
         }
-        becomeNew(active, map, kind)
+        becomeNew(active)
     }
 
     private mutating func requestDigests(_ active: ActiveVertex) {
@@ -192,21 +192,16 @@ extension Scheduler {
         }
         active.derivations.append(contentsOf: derivations)
         if derivations.isEmpty {
-            becomeNew(active, map, .alternative)
+            becomeNew(active)
         } else {
             probe(active, .alternative, derivations)
         }
     }
 
     /// Nobody knows a key that leads here: choose the one under which the result will stand.
-    private mutating func becomeNew(
-        _ active: ActiveVertex,
-        _ map: CacheMap,
-        _ kind: ProbeReport.Kind
-    ) {
-        // The content key, when there is one, is met by the most ways. A source's first digest is its own name.
-        let chosen = kind == .content ? active.derivations.last : active.derivations.first
-        guard var primary = chosen else { return }
+    private mutating func becomeNew(_ active: ActiveVertex) {
+        // Keys are found in the order of their strength: the last one is met by the most ways.
+        guard var primary = active.derivations.last else { return }
         if isForced(active) {
             primary = primary.with(generation: generation())
             active.derivations.append(primary)
