@@ -151,9 +151,9 @@ let package = Package(
         // Cache records in SQLite, leases, collection.
         library("BuildCache", ["ContentStore", "LinuxSystem", "OCI", "Snapshots", "Solver", sqlite, collections]),
         // Where trees come from.
-        library("Sources", ["Archives", "ContentStore", "LinuxSystem", "OCI", "PathPatterns", "Registry", "Sandbox", "Snapshots", crypto, sqlite]),
+        library("Sources", ["Archives", "ContentStore", "LinuxSystem", "OCI", "PathPatterns", "Registry", "Sandbox", "Snapshots", crypto, sqlite, system]),
         // Where results go.
-        library("Exporters", ["Archives", "ContentStore", "LinuxSystem", "OCI", "Registry", "Snapshots", crypto]),
+        library("Exporters", ["Archives", "ContentStore", "LinuxSystem", "OCI", "Registry", "Snapshots", crypto, system]),
         // Launching frontends and the bridge they talk to.
         library("FrontendHost", ["FrontendProtocol", "LLB", "LinuxSystem", "OCI", "Registry", "Sandbox", toml]),
 

@@ -218,6 +218,12 @@ int cl_lremovexattrat(int dirfd, const char *path, const char *name) {
     RESULT(lremovexattr(full, name));
 }
 
+ssize_t cl_flistxattr(int fd, char *list, size_t size) { RESULT(flistxattr(fd, list, size)); }
+
+ssize_t cl_fgetxattr(int fd, const char *name, void *value, size_t size) {
+    RESULT(fgetxattr(fd, name, value, size));
+}
+
 ssize_t cl_getdents(int fd, void *buffer, size_t size) {
     RESULT(syscall(SYS_getdents64, fd, buffer, size));
 }
