@@ -1,0 +1,3 @@
+FROM scratch
+COPY src/x /x
+COPY docker/app.Dockerfile /dockerfile

@@ -1,0 +1,3 @@
+#!/bin/sh
+. @LIB@/text.sh
+say "$GREETING" "$1"
