@@ -15,17 +15,6 @@ public enum BuildEvent: Sendable {
     case warning(WarningEvent)
 }
 
-/// A moment, in nanoseconds since 1970.
-public struct Timestamp: Sendable, Hashable, Comparable {
-    public var nanoseconds: Int64
-
-    public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
-
-    public static func < (left: Timestamp, right: Timestamp) -> Bool {
-        left.nanoseconds < right.nanoseconds
-    }
-}
-
 /// The state of one step.
 public struct VertexEvent: Sendable {
     public var digest: Digest
@@ -137,41 +126,11 @@ extension Timestamp {
     public static var now: Timestamp {
         var clock = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &clock)
-        return Timestamp(
-            nanoseconds: Int64(clock.tv_sec) &* 1_000_000_000 &+ Int64(clock.tv_nsec)
-        )
+        return Timestamp(seconds: Int64(clock.tv_sec), nanoseconds: Int32(clock.tv_nsec))
     }
 
-    /// `2026-11-24T08:16:49.123456789Z`. Source: RFC 3339; days to dates by Hinnant's civil calendar.
-    public var rfc3339: String {
-        let second = Int64(1_000_000_000)
-        var seconds = nanoseconds / second
-        var fraction = nanoseconds % second
-        if fraction < 0 {
-            fraction += second
-            seconds -= 1
-        }
-        var days = seconds / 86400
-        var rest = seconds % 86400
-        if rest < 0 {
-            rest += 86400
-            days -= 1
-        }
-        let shifted = days + 719_468
-        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let monthIndex = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * monthIndex + 2) / 5 + 1
-        let month = monthIndex < 10 ? monthIndex + 3 : monthIndex - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        func padded(_ value: Int64, _ width: Int) -> String {
-            let digits = String(value)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
-        let date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
-        let clock = "\(padded(rest / 3600, 2)):\(padded(rest / 60 % 60, 2)):\(padded(rest % 60, 2))"
-        return "\(date)T\(clock).\(padded(fraction, 9))Z"
+    /// Time that passed from another moment to this one, in seconds; negative when this one came first.
+    public func seconds(since other: Timestamp) -> Double {
+        Double(seconds &- other.seconds) + Double(nanoseconds - other.nanoseconds) / 1e9
     }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import OCI
+
 /// One thing the cache keeps on disk.
 public struct CacheRecordInfo: Sendable {
     public var id: String

@@ -2,6 +2,7 @@
 
 internal import ArgumentParser
 internal import Engine
+internal import OCI
 internal import SystemPackage
 
 struct DiskUsageCommand: AsyncParsableCommand {
@@ -50,8 +51,8 @@ struct DiskUsageCommand: AsyncParsableCommand {
         let fields = [
             "\"ID\":\(jsonString(record.id))", "\"Type\":\(jsonString(record.type))",
             "\"Description\":\(jsonString(record.description))", "\"Size\":\(record.size)",
-            "\"CreatedAt\":\(record.created.nanoseconds / 1_000_000_000)",
-            "\"LastUsedAt\":\((record.lastUsed ?? record.created).nanoseconds / 1_000_000_000)",
+            "\"CreatedAt\":\"\(record.created)\"",
+            "\"LastUsedAt\":\"\(record.lastUsed ?? record.created)\"",
             "\"UsageCount\":\(record.usageCount)", "\"InUse\":\(record.inUse)",
             "\"Shared\":\(record.shared)", "\"Mutable\":\(record.mutable)",
         ]
@@ -79,7 +80,7 @@ struct DiskUsageCommand: AsyncParsableCommand {
 
 /// How long ago a moment was, in its largest unit.
 private func age(_ moment: Timestamp) -> String {
-    let seconds = max(0, (Timestamp.now.nanoseconds - moment.nanoseconds) / 1_000_000_000)
+    let seconds = max(0, Timestamp.now.seconds &- moment.seconds)
     return switch seconds {
     case 0..<120: "\(seconds) seconds ago"
     case 120..<7200: "\(seconds / 60) minutes ago"

@@ -15,9 +15,7 @@ struct PlainProgress: ProgressRenderer {
         case .log(let log):
             guard let (step, lines) = table.apply(log), !lines.isEmpty else { return }
             header(log.vertex, step)
-            let elapsed = step.started.map {
-                Double(max(0, log.timestamp.nanoseconds - $0.nanoseconds)) / 1e9
-            }
+            let elapsed = step.started.map { max(0, log.timestamp.seconds(since: $0)) }
             let text = lines.map { "#\(step.number) \(decimals(elapsed ?? 0, 3)) \($0)\n" }
             writeError(text.joined())
         case .status(let status):

@@ -63,5 +63,5 @@ struct RawJSONProgress: ProgressRenderer {
         return "{\(fields.joined(separator: ","))}"
     }
 
-    private func time(_ moment: Timestamp) -> String { "\"\(moment.rfc3339)\"" }
+    private func time(_ moment: Timestamp) -> String { "\"\(moment)\"" }
 }

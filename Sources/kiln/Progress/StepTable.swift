@@ -23,7 +23,7 @@ struct StepTable {
         /// Time it ran, or has run so far, in seconds.
         func seconds(now: Timestamp) -> Double {
             guard let started else { return 0 }
-            return Double(max(0, (completed ?? now).nanoseconds - started.nanoseconds)) / 1e9
+            return max(0, (completed ?? now).seconds(since: started))
         }
     }
 

@@ -39,7 +39,7 @@ struct TerminalProgress: ProgressRenderer {
 
     mutating func finish(error: (any Error)?) {
         draw(final: true)
-        let seconds = Double(Timestamp.now.nanoseconds - began.nanoseconds) / 1e9
+        let seconds = Timestamp.now.seconds(since: began)
         let word = error == nil ? style("34", "FINISHED") : style("31", "FAILED")
         let cached = table.cachedCount
         writeError(
