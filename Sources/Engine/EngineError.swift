@@ -10,6 +10,8 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         case invalidDefinition
         /// An option of the request is wrong.
         case invalidRequest
+        /// A file or directory the request names does not exist.
+        case missingFile
         /// The build needs something its caller did not grant.
         case notEntitled
         /// A step ended with a status that is no success.
@@ -30,13 +32,15 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
     }
 
     public var description: String { message }
+
+    var isMissingFile: Bool { code == .missingFile }
 }
 
 extension EngineError: FaultClassified {
     package var fault: Fault {
         switch code {
         case .environment: .environment
-        case .invalidDefinition, .invalidRequest, .notEntitled, .stepFailed, .unsupported: .input
+        case .invalidDefinition, .invalidRequest, .missingFile, .notEntitled, .stepFailed, .unsupported: .input
         }
     }
 }

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FrontendHost
+internal import FrontendProtocol
+internal import LinuxSystem
+internal import LLB
+internal import OCI
+internal import PathPatterns
+internal import Snapshots
+internal import Solver
+internal import Synchronization
+
+/// A frontend's handle on a result that need not be computed yet.
+final class BuildRef: Sendable {
+    let definition: LLB.Definition
+    private let graph: VertexGraph
+    private let edge: Solver.Edge
+    private let services: EngineServices
+    private let job: Job
+    private let finished = Mutex<FileTree?>(nil)
+
+    init(
+        definition: LLB.Definition,
+        graph: VertexGraph,
+        edge: Solver.Edge,
+        services: EngineServices,
+        job: Job
+    ) {
+        self.definition = definition
+        self.graph = graph
+        self.edge = edge
+        self.services = services
+        self.job = job
+    }
+
+    /// The tree, computed at first use. The solver shares the work of all who ask.
+    func tree() async throws -> FileTree {
+        if let tree = finished.withLock({ $0 }) { return tree }
+        do {
+            let tree = try fileTree(try await services.solver.solve(graph, edge, job: job))
+            finished.withLock { $0 = tree }
+            return tree
+        } catch let error as SolverError {
+            if error.isCancellation { throw CancellationError() }
+            let name = error.vertex.flatMap { graph[$0]?.name }
+            throw BuildFailure(error, definition: definition, name: name)
+        }
+    }
+}
+
+/// What one build offers its frontend. Every request of a frontend, by whichever front door, ends here.
+final class BuildBridge: FrontendBridge {
+    typealias Ref = BuildRef
+
+    let capabilities: [EngineCapability] = [
+        .solve, .evaluate, .definitionJSON, .readFile, .resolveImage, .diagnostic, .progress,
+    ]
+
+    private let services: EngineServices
+    private let session: BuildSession
+    private let job: Job
+    private let events: BuildEventStream
+    private let resolveMode: Wire.ResolveSource.Mode
+
+    init(
+        services: EngineServices,
+        session: BuildSession,
+        job: Job,
+        events: BuildEventStream,
+        resolveMode: Wire.ResolveSource.Mode
+    ) {
+        self.services = services
+        self.session = session
+        self.job = job
+        self.events = events
+        self.resolveMode = resolveMode
+    }
+
+    func solve(_ definition: LLB.Definition, evaluate: Bool) async throws -> BuildRef? {
+        let graph = try definition.graph()
+        guard let result = graph.result else { return nil }
+        let ref = BuildRef(
+            definition: definition,
+            graph: try GraphBinding(services: services).vertexGraph(graph),
+            edge: Solver.Edge(vertex: result.vertex, output: result.index),
+            services: services,
+            job: job
+        )
+        if evaluate { _ = try await ref.tree() }
+        return ref
+    }
+
+    func evaluate(_ ref: BuildRef) async throws { _ = try await ref.tree() }
+
+    func release(_ ref: BuildRef) {}
+
+    // MARK: Files
+
+    func readFile(
+        _ ref: BuildRef?,
+        path: String,
+        offset: Int64,
+        length: Int
+    ) async throws -> Wire.ReadFile.Answer {
+        try await withReader(ref) { reader in
+            guard let entry = try reader.stat(path, followSymlinks: true) else {
+                throw ProtocolFailure(.notFound, "no such file or directory: \(path)")
+            }
+            let bytes = try reader.readFile(path, offset: offset, length: length, byteLimit: length)
+            let end = offset.addingReportingOverflow(Int64(bytes.count))
+            return Wire.ReadFile.Answer(
+                data: bytes,
+                isEnd: end.overflow || end.partialValue >= Int64(clamping: entry.size)
+            )
+        }
+    }
+
+    func readDirectory(
+        _ ref: BuildRef?,
+        path: String,
+        pattern: String?
+    ) async throws -> [FileInfo] {
+        try await withReader(ref) { reader in
+            guard try reader.stat(path, followSymlinks: true) != nil else {
+                throw ProtocolFailure(.notFound, "no such file or directory: \(path)")
+            }
+            return try reader.readDirectory(path)
+                .filter { entry in try pattern.map { try shellMatch($0, entry.name) } ?? true }
+                .map(FileInfo.init)
+        }
+    }
+
+    func stat(_ ref: BuildRef?, path: String, followSymlinks: Bool) async throws -> FileInfo {
+        try await withReader(ref) { reader in
+            guard let entry = try reader.stat(path, followSymlinks: followSymlinks) else {
+                throw ProtocolFailure(.notFound, "no such file or directory: \(path)")
+            }
+            return FileInfo(entry)
+        }
+    }
+
+    private func withReader<Value: Sendable>(
+        _ ref: BuildRef?,
+        _ body: @escaping @Sendable (TreeReader) throws -> Value
+    ) async throws -> Value {
+        let reader = try await TreeReader(ref?.tree() ?? .scratch)
+        return try await blocking { try body(reader) }
+    }
+
+    // MARK: Sources
+
+    func resolveSource(_ query: Wire.ResolveSource) async throws -> ResolvedSource {
+        var query = query
+        if query.mode == .standard { query.mode = resolveMode }
+        let question = query
+        return try await events.withStep(
+            query.logName ?? "[internal] load metadata for \(query.identifier)"
+        ) { _ in
+            try await services.resolve(question, session)
+        }
+    }
+
+    // MARK: Words
+
+    func log(_ entry: FrontendLogEntry) {
+        guard entry.origin != .message || entry.level != .debug else { return }
+        events.send(
+            .log(
+                LogEvent(
+                    vertex: Self.frontendVertex,
+                    stream: .error,
+                    bytes: Array((entry.text + "\n").utf8),
+                    timestamp: .now
+                )
+            )
+        )
+    }
+
+    func diagnostic(_ diagnostic: Diagnostic) {
+        events.send(.warning(WarningEvent(diagnostic)))
+    }
+
+    /// The vertex that a frontend's own words are shown under.
+    static let frontendVertex = Digest.of("kiln frontend")
+}
+
+extension FileInfo {
+    fileprivate init(_ entry: TreeEntry) {
+        let kind: Kind =
+            switch entry.kind {
+            case .directory: .directory
+            case .regular, .whiteout: .file
+            case .symbolicLink: .symlink
+            case .characterDevice, .blockDevice: .device
+            case .fifo: .fifo
+            case .socket: .socket
+            }
+        self.init(
+            name: entry.path.isEmpty ? "/" : entry.name,
+            kind: kind,
+            mode: entry.mode,
+            uid: entry.uid,
+            gid: entry.gid,
+            size: Int64(clamping: entry.size),
+            modified: entry.mtime.seconds &* 1_000_000_000 &+ Int64(entry.mtime.nanoseconds),
+            linkTarget: entry.linkTarget
+        )
+    }
+}

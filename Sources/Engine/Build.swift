@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FrontendHost
+internal import FrontendProtocol
+internal import Glibc
+internal import LinuxSystem
+internal import LLB
+internal import OCI
+internal import Snapshots
+internal import Solver
+internal import SystemPackage
+
+/// One build from request to response.
+struct Build {
+    let services: EngineServices
+    let request: BuildRequest
+    let events: BuildEventStream
+
+    init(
+        services: EngineServices,
+        request: BuildRequest,
+        onEvent: @escaping @Sendable (BuildEvent) -> Void
+    ) {
+        self.services = services
+        self.request = request
+        events = BuildEventStream(onEvent)
+    }
+
+    func run() async throws -> BuildResponse {
+        let inputs = try await BuildInputs(request, services: services)
+        let events = events
+        let response = try await services.solver.withJob(
+            attachment: inputs.session,
+            onEvent: { events.send($0) }
+        ) { job in
+            let bridge = BuildBridge(
+                services: services,
+                session: inputs.session,
+                job: job,
+                events: events,
+                resolveMode: request.pull ? .pull : .standard
+            )
+            let result = try await result(inputs, bridge)
+            let trees = try await solve(result)
+            return try await BuildOutput(
+                services: services,
+                request: request,
+                session: inputs.session,
+                events: events
+            )
+            .export(trees, result)
+        }
+        try await services.cache.flush()
+        var finished = response
+        let counts = events.stepCounts
+        finished.stepCount = counts.completed
+        finished.cachedStepCount = counts.cached
+        return finished
+    }
+
+    /// Computes every platform's tree, side by side.
+    private func solve(_ result: FrontendResult<BuildRef>) async throws -> [FileTree] {
+        try await withThrowingTaskGroup(of: (Int, FileTree).self) { group in
+            for (index, platform) in result.platforms.enumerated() {
+                group.addTask { (index, try await platform.ref?.tree() ?? .scratch) }
+            }
+            var trees = [FileTree](repeating: .scratch, count: result.platforms.count)
+            for try await (index, tree) in group { trees[index] = tree }
+            return trees
+        }
+    }
+
+    private func result(
+        _ inputs: BuildInputs,
+        _ bridge: BuildBridge
+    ) async throws -> FrontendResult<BuildRef> {
+        if case .llb(let bytes) = request.definition {
+            let definition = try LLB.Definition(serialized: bytes)
+            return .single(try await bridge.solve(definition, evaluate: false))
+        }
+        let (name, content) = try inputs.buildFile()
+        let choice = try services.locator.choose(
+            requested: request.frontend,
+            syntaxArgument: request.buildArguments["BUILDKIT_SYNTAX"],
+            fileName: name,
+            file: content
+        )
+        var frontendRequest = FrontendBuildRequest<BuildRef>(
+            fileName: name,
+            fileContent: content,
+            options: inputs.options,
+            workerPlatforms: [Platform.host.normalized]
+        )
+        frontendRequest.commandLine = choice.commandLine
+        do {
+            return try await services.frontends.build(
+                choice.executable,
+                request: frontendRequest,
+                bridge: bridge
+            )
+        } catch let error as FrontendHostError {
+            // A step the frontend waited for tells more than the frontend that gave up.
+            if let failure = error.cause as? BuildFailure { throw failure }
+            if error.cause is CancellationError { throw CancellationError() }
+            throw error
+        }
+    }
+}
+
+extension FrontendResult where Ref == BuildRef {
+    /// The result of a definition that no frontend made.
+    fileprivate static func single(_ ref: BuildRef?) -> FrontendResult {
+        FrontendResult(
+            frontend: Wire.Program(name: "llb", version: Engine.version),
+            platforms: [
+                PlatformResult(
+                    id: "",
+                    platform: nil,
+                    ref: ref,
+                    config: nil,
+                    metadata: [:]
+                )
+            ],
+            metadata: [:]
+        )
+    }
+}

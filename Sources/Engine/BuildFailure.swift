@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FrontendProtocol
+package import LinuxSystem
+internal import LLB
+internal import LLBMessages
+internal import OCI
+internal import Solver
+
+/// A step that failed, with the place in the build file it comes from.
+struct BuildFailure: Error, CustomStringConvertible, FaultClassified {
+    /// What people call the step.
+    let step: String?
+    /// Why it failed, in the operation's own words.
+    let reason: String
+    let fault: Fault
+    /// The lines of the build file, the culprits marked; `nil` when the step comes from none.
+    let excerpt: String?
+
+    var description: String {
+        let what = step.map { "\($0): " } ?? ""
+        return (excerpt.map { "\($0)\n" } ?? "") + what + reason
+    }
+
+    /// Explains a solver's error with what the definition knows of its vertex.
+    init(_ error: SolverError, definition: LLB.Definition, name: String?) {
+        let cause = error.cause
+        reason = error.operationMessage
+        fault = (cause as? any FaultClassified)?.fault ?? error.fault
+        step = name
+        excerpt = error.vertex.flatMap { SourceExcerpt(definition, vertex: $0)?.text }
+    }
+}
+
+extension SolverError: FaultClassified {
+    package var fault: Fault {
+        if let cause = cause as? any FaultClassified { return cause.fault }
+        return switch code {
+        case .invalidGraph, .operationFailed, .cancelled: .input
+        case .cacheFailed: .environment
+        case .contractBroken: .defect
+        }
+    }
+
+    /// What the operation itself said, without the solver's words around it.
+    var operationMessage: String {
+        guard code == .operationFailed, let cause else { return message }
+        if let inner = cause as? SolverError { return inner.operationMessage }
+        return "\(cause)"
+    }
+}
+
+/// Lines of a build file around the ones a vertex comes from.
+struct SourceExcerpt {
+    /// Lines shown before and after.
+    private static let contextLineCount = 3
+    /// Lines shown at most.
+    private static let lineCountMax = 30
+
+    let text: String
+
+    init?(_ definition: LLB.Definition, vertex: Digest) {
+        guard let location = definition.locations(of: vertex).first,
+            let infos = definition.source?.infos,
+            let index = Int(exactly: location.sourceIndex), infos.indices.contains(index),
+            let first = location.ranges.map(\.start.line).min(),
+            let last = location.ranges.map(\.end.line).max(), first > 0, last >= first
+        else { return nil }
+        let lines = String(decoding: infos[index].data, as: UTF8.self)
+            .split(separator: "\n", omittingEmptySubsequences: false)
+        let begin = max(1, Int(first) - Self.contextLineCount)
+        let end = min(lines.count, Int(last) + Self.contextLineCount, begin + Self.lineCountMax)
+        guard begin <= end else { return nil }
+        var text = "\(infos[index].filename):\(first)\n--------------------\n"
+        let width = String(end).count
+        for number in begin...end {
+            let isMarked = location.ranges.contains {
+                Int($0.start.line) <= number && number <= Int($0.end.line)
+            }
+            let label = String(number)
+            let padding = String(repeating: " ", count: width - label.count + 1)
+            text += "\(padding)\(label) | \(isMarked ? ">>> " : "    ")\(lines[number - 1])\n"
+        }
+        self.text = text + "--------------------"
+    }
+}
+
+extension WarningEvent {
+    init(_ diagnostic: Diagnostic) {
+        var location: String?
+        if let file = diagnostic.fileName {
+            location = file + (diagnostic.ranges.first.map { ":\($0.startLine)" } ?? "")
+        }
+        let code = diagnostic.code.map { "\($0): " } ?? ""
+        self.init(
+            short: diagnostic.message.hasPrefix(code) ? diagnostic.message : code + diagnostic.message,
+            detail: diagnostic.detail,
+            url: diagnostic.url,
+            location: location
+        )
+    }
+}

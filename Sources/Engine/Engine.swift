@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import BuildCache
+internal import ContentStore
+internal import FrontendHost
+internal import FrontendProtocol
+internal import LinuxSystem
+internal import OCI
+internal import Registry
+internal import Sandbox
+internal import Snapshots
+internal import Solver
+internal import Sources
+internal import SystemPackage
+
+/// The build engine: solves, runs and caches. One serves any number of builds at once.
+///
+/// Several engines, in this process or others, may work on one state directory.
+public final class Engine: Sendable {
+    /// What this machine lacks, a sentence each; known before the first build.
+    public let notices: [String]
+    let services: EngineServices
+
+    /// Opens a state directory, making it where it is missing, and sweeps what engines that died left in it.
+    ///
+    /// - Throws: An error with a sentence when the directory cannot be used or `kiln-sandbox` is missing.
+    public init(configuration: EngineConfiguration) async throws {
+        let (services, notices) = try await blocking {
+            let state = try StateDirectory(path: configuration.stateDirectory)
+            let content = try ContentStore(state: state)
+            let snapshots = try SnapshotStore(state: state, content: content)
+            let cache = try BuildCache(state: state, content: content, snapshots: snapshots)
+            let launcher = try Launcher(
+                cache: try state.root.makeDirectories("cache/sandbox", mode: 0o700),
+                executable: configuration.programDirectory.map { $0.appending("kiln-sandbox") }
+            )
+            let registry = RegistryClient(content: content)
+            let services = EngineServices(
+                state: state,
+                content: content,
+                snapshots: snapshots,
+                cache: cache,
+                solver: Solver(
+                    store: cache,
+                    limits: SolverLimits(processorCount: configuration.parallelStepCount)
+                ),
+                launcher: launcher,
+                frontends: FrontendHost(
+                    launcher: launcher,
+                    engine: Wire.Program(name: "kiln", version: Engine.version)
+                ),
+                locator: configuration.programDirectory.map { FrontendLocator(home: $0) } ?? .standard(),
+                registry: registry,
+                local: LocalSource(state: state),
+                images: ImageSource(
+                    registry: registry,
+                    content: content,
+                    snapshots: snapshots,
+                    metadata: cache
+                )
+            )
+            return (services, launcher.capabilities.sentences)
+        }
+        self.services = services
+        self.notices = notices
+    }
+
+    /// The version of the engine, as frontends are told it.
+    public static let version = "0.1.0"
+
+    /// Carries out a build.
+    ///
+    /// When this returns or throws, nothing it started runs any more. Cancelling the task ends the build.
+    ///
+    /// - Parameter onEvent: Called in order, one call at a time; it must return soon.
+    public func build(
+        _ request: BuildRequest,
+        onEvent: @escaping @Sendable (BuildEvent) -> Void = { _ in }
+    ) async throws -> BuildResponse {
+        try await Build(services: services, request: request, onEvent: onEvent).run()
+    }
+
+    /// Writes down what is still in memory and lets connections go.
+    public func close() async {
+        // What cannot be recorded is only slower next time; the builds themselves have ended well.
+        try? await services.cache.flush()
+        await services.registry.shutdown()
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import LLB
+internal import LLBMessages
+internal import OCI
+internal import Sandbox
+internal import Solver
+
+/// Binds the operations of an LLB graph to the solver.
+struct GraphBinding {
+    let services: EngineServices
+
+    /// The solver's graph of a definition that was accepted.
+    ///
+    /// - Throws: `invalidDefinition` or `unsupported`, naming the operation.
+    func vertexGraph(_ graph: LLB.Graph) throws -> VertexGraph {
+        try VertexGraph(
+            graph.vertices.map { vertex in
+                Vertex(
+                    digest: vertex.digest,
+                    operation: try operation(vertex),
+                    inputs: vertex.inputs.map { Solver.Edge(vertex: $0.vertex, output: $0.index) },
+                    ignoresCache: vertex.ignoresCache,
+                    isPrivate: vertex.isLocal,
+                    name: vertex.name,
+                    progressGroup: vertex.progressGroup
+                )
+            }
+        )
+    }
+
+    private func operation(_ vertex: VertexInfo) throws -> any VertexOperation {
+        switch vertex.operation.op {
+        case .exec(let exec):
+            return ExecOperation(
+                name: vertex.name,
+                exec: exec,
+                inputCount: vertex.inputs.count,
+                platform: vertex.platform,
+                resourceLimits: SandboxSpec.ResourceLimits(vertex.metadata.linuxResources),
+                snapshots: services.snapshots,
+                launcher: services.launcher
+            )
+        case .file(let file):
+            return FileOperation(
+                name: vertex.name,
+                file: file,
+                inputCount: vertex.inputs.count,
+                snapshots: services.snapshots
+            )
+        case .merge(let merge): return MergeOperation(name: vertex.name, merge: merge)
+        case .diff(let diff):
+            return DiffOperation(name: vertex.name, diff: diff, snapshots: services.snapshots)
+        case .source(let source): return try services.sourceOperation(source, vertex)
+        case .build:
+            throw EngineError(
+                .unsupported,
+                "cannot run \(vertex.name): this engine does not build definitions found in results"
+            )
+        case .passthrough(let passthrough):
+            return PassthroughOperation(name: vertex.name, passthrough: passthrough)
+        case nil:
+            throw EngineError(.invalidDefinition, "operation \(vertex.digest) is of no known kind")
+        }
+    }
+}
+
+/// Shows inputs again as its own outputs.
+private struct PassthroughOperation: DefinedOperation {
+    let name: String
+    let passthrough: Pb_PassthroughOp
+
+    func cacheMap() -> CacheMap {
+        let outputs = passthrough.outputs.map(String.init).joined(separator: ",")
+        return CacheMap(
+            digest: Digest.of("buildkit.passthrough.v0:\(passthrough.id):\(outputs)"),
+            inputs: passthrough.outputs.isEmpty ? [] : inputRules
+        )
+    }
+
+    private var inputRules: [InputRule] {
+        let count = (passthrough.outputs.max() ?? -1) + 1
+        return (0..<count).map { _ in InputRule() }
+    }
+
+    func execute(_ context: OperationContext, inputs: [any Sendable]) async throws -> [any Sendable] {
+        try passthrough.outputs.map { output in
+            guard let index = Int(exactly: output), inputs.indices.contains(index) else {
+                throw EngineError(.invalidDefinition, "\(name) names input \(output)")
+            }
+            return inputs[index]
+        }
+    }
+}
+
+extension VertexInfo {
+    /// Whether the vertex reads what only one client can give.
+    fileprivate var isLocal: Bool {
+        guard case .source(let source) = operation.op else { return false }
+        return source.identifier.hasPrefix("local://") || source.identifier.hasPrefix("oci-layout://")
+    }
+
+    fileprivate var progressGroup: Solver.ProgressGroup? {
+        guard metadata.hasProgressGroup else { return nil }
+        let group = metadata.progressGroup
+        return Solver.ProgressGroup(id: group.id, name: group.name, isWeak: group.weak)
+    }
+}
+
+extension SandboxSpec.ResourceLimits {
+    /// Limits as a definition's metadata gives them; zero is no limit.
+    fileprivate init(_ resources: Pb_LinuxResources) {
+        self.init()
+        if resources.memory > 0 { memoryBytes = UInt64(resources.memory) }
+        if resources.cpuQuota > 0, resources.cpuPeriod > 0 {
+            let (scaled, overflow) = UInt64(resources.cpuQuota).multipliedReportingOverflow(by: 1000)
+            if !overflow { processorMillis = scaled / resources.cpuPeriod }
+        }
+    }
+}
