@@ -14,7 +14,7 @@ internal import Synchronization
 final class BuildRef: Sendable {
     let definition: LLB.Definition
     private let graph: VertexGraph
-    private let edge: Solver.Edge
+    private let edge: SolveEdge
     private let services: EngineServices
     private let job: Job
     private let finished = Mutex<FileTree?>(nil)
@@ -22,7 +22,7 @@ final class BuildRef: Sendable {
     init(
         definition: LLB.Definition,
         graph: VertexGraph,
-        edge: Solver.Edge,
+        edge: SolveEdge,
         services: EngineServices,
         job: Job
     ) {
@@ -82,7 +82,7 @@ final class BuildBridge: FrontendBridge {
         let ref = BuildRef(
             definition: definition,
             graph: try GraphBinding(services: services).vertexGraph(graph),
-            edge: Solver.Edge(vertex: result.vertex, output: result.index),
+            edge: SolveEdge(vertex: result.vertex, output: result.index),
             services: services,
             job: job
         )

@@ -76,7 +76,7 @@ struct Build {
     ) async throws -> FrontendResult<BuildRef> {
         if case .llb(let bytes) = request.definition {
             let definition = try LLB.Definition(serialized: bytes)
-            return .single(try await bridge.solve(definition, evaluate: false))
+            return FrontendResult(single: try await bridge.solve(definition, evaluate: false))
         }
         let (name, content) = try inputs.buildFile()
         let choice = try services.locator.choose(
@@ -104,24 +104,5 @@ struct Build {
             if error.cause is CancellationError { throw CancellationError() }
             throw error
         }
-    }
-}
-
-extension FrontendResult where Ref == BuildRef {
-    /// The result of a definition that no frontend made.
-    fileprivate static func single(_ ref: BuildRef?) -> FrontendResult {
-        FrontendResult(
-            frontend: Wire.Program(name: "llb", version: Engine.version),
-            platforms: [
-                PlatformResult(
-                    id: "",
-                    platform: nil,
-                    ref: ref,
-                    config: nil,
-                    metadata: [:]
-                )
-            ],
-            metadata: [:]
-        )
     }
 }

@@ -13,7 +13,10 @@ struct BuildInputs {
     /// Options as BuildKit's frontends know them.
     let options: [String: String]
     private let request: BuildRequest
-    private let file: (name: String, content: [UInt8])?
+    private let file: File?
+
+    /// A build file by name and content.
+    typealias File = (name: String, content: [UInt8])
 
     /// Largest build file, in bytes.
     private static let buildFileByteLimit = 16 << 20
@@ -21,7 +24,7 @@ struct BuildInputs {
     /// The build file.
     ///
     /// - Throws: `invalidRequest` when the request names none.
-    func buildFile() throws -> (name: String, content: [UInt8]) {
+    func buildFile() throws -> File {
         guard let file else {
             throw EngineError(
                 .invalidRequest,
@@ -39,7 +42,7 @@ struct BuildInputs {
     private static func read(
         _ request: BuildRequest,
         _ services: EngineServices
-    ) throws -> (BuildSession, [String: String], (String, [UInt8])?) {
+    ) throws -> (BuildSession, [String: String], File?) {
         var session = BuildSession(
             directories: [:],
             layouts: [:],
@@ -47,7 +50,7 @@ struct BuildInputs {
             entitlements: request.entitlements
         )
         var options = request.frontendOptions
-        var file: (String, [UInt8])?
+        var file: File?
         if case .directory(let path) = request.context {
             try checkDirectory(path, what: "the context")
             session.directories["context"] = path
@@ -90,7 +93,7 @@ struct BuildInputs {
         _ request: BuildRequest,
         _ session: inout BuildSession,
         _ options: inout [String: String]
-    ) throws -> (String, [UInt8])? {
+    ) throws -> File? {
         switch request.buildFile {
         case .bytes(let bytes, let name):
             options["filename"] = name

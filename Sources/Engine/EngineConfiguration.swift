@@ -7,18 +7,18 @@ public import SystemPackage
 public struct EngineConfiguration: Sendable {
     /// Where blobs, layers and records stand; made when it is missing. Many engines may share one.
     public var stateDirectory: FilePath
-    /// How many steps run at once.
+    /// How many steps run at once; by default as many as there are cores.
     public var parallelStepCount: Int
     /// Where the bundled frontends and `kiln-sandbox` stand; `nil` = beside the running program.
     public var programDirectory: FilePath?
 
     public init(
         stateDirectory: FilePath,
-        parallelStepCount: Int = max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN))),
+        parallelStepCount: Int? = nil,
         programDirectory: FilePath? = nil
     ) {
         self.stateDirectory = stateDirectory
-        self.parallelStepCount = parallelStepCount
+        self.parallelStepCount = max(1, parallelStepCount ?? sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         self.programDirectory = programDirectory
     }
 

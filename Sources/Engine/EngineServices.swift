@@ -31,14 +31,15 @@ struct EngineServices: Sendable {
 
     /// The operation that fetches a source.
     func sourceOperation(_ source: Pb_SourceOp, _ vertex: VertexInfo) throws -> any VertexOperation {
-        guard let separator = source.identifier.range(of: "://") else {
+        let parts = source.identifier.split(separator: "://", maxSplits: 1)
+        guard parts.count == 2 else {
             throw EngineError(
                 .invalidDefinition,
                 "cannot read the source \"\(source.identifier)\": it has no scheme such as docker-image://"
             )
         }
-        let scheme = String(source.identifier[..<separator.lowerBound])
-        let rest = String(source.identifier[separator.upperBound...])
+        let scheme = String(parts[0])
+        let rest = String(parts[1])
         switch scheme {
         case "local":
             return try LocalOperation(

@@ -19,7 +19,7 @@ struct GraphBinding {
                 Vertex(
                     digest: vertex.digest,
                     operation: try operation(vertex),
-                    inputs: vertex.inputs.map { Solver.Edge(vertex: $0.vertex, output: $0.index) },
+                    inputs: vertex.inputs.map { SolveEdge(vertex: $0.vertex, output: $0.index) },
                     ignoresCache: vertex.ignoresCache,
                     isPrivate: vertex.isLocal,
                     name: vertex.name,
@@ -100,10 +100,10 @@ extension VertexInfo {
         return source.identifier.hasPrefix("local://") || source.identifier.hasPrefix("oci-layout://")
     }
 
-    fileprivate var progressGroup: Solver.ProgressGroup? {
+    fileprivate var progressGroup: SolveProgressGroup? {
         guard metadata.hasProgressGroup else { return nil }
         let group = metadata.progressGroup
-        return Solver.ProgressGroup(id: group.id, name: group.name, isWeak: group.weak)
+        return SolveProgressGroup(id: group.id, name: group.name, isWeak: group.weak)
     }
 }
 

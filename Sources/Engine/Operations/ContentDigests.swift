@@ -21,11 +21,12 @@ func contentDigest(of result: any Sendable, _ selections: [ContentSelection]) as
     return try await blocking {
         let digests = try selections.map { selection in
             try reader.contentDigest(
-                path: selection.path,
+                selection.path,
                 followSymlinks: selection.followSymlinks,
                 wildcard: selection.wildcard,
                 include: selection.includePatterns,
-                exclude: selection.excludePatterns
+                exclude: selection.excludePatterns,
+                requiredPaths: selection.requiredPaths
             )
         }
         return Digest.of(digests.map(\.description).joined(separator: "\0"))

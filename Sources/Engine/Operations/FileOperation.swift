@@ -58,7 +58,7 @@ struct FileOperation: DefinedOperation {
             }
             let steps = actions
             let layer = try await snapshots.write(on: base) { writer in
-                for step in steps { try step.run(&writer) }
+                for step in steps { try step.run(writer) }
             }
             results[index] = base.adding(layer)
         }
@@ -70,7 +70,7 @@ struct FileOperation: DefinedOperation {
         _ action: Pb_FileAction,
         base: FileTree,
         _ trees: [FileTree]
-    ) async throws -> FileOwner? {
+    ) async throws -> TreeOwner? {
         let option: Pb_ChownOpt
         switch action.action {
         case .copy(let copy) where copy.hasOwner: option = copy.owner
@@ -84,7 +84,7 @@ struct FileOperation: DefinedOperation {
             let tree = trees.indices.contains(index) ? trees[index] : base
             return try await AccountLookup(tree: tree)
         }
-        var owner = FileOwner.root
+        var owner = TreeOwner.root
         switch option.user.user {
         case .byID(let id): owner.uid = id
         case .byName(let named): owner.uid = try await accounts(named).userID(named.name)
@@ -103,9 +103,9 @@ struct FileOperation: DefinedOperation {
 private struct FileStep: Sendable {
     let action: Pb_FileAction
     let source: TreeReader?
-    let owner: FileOwner?
+    let owner: TreeOwner?
 
-    func run(_ writer: inout TreeWriter) throws {
+    func run(_ writer: TreeWriter) throws {
         switch action.action {
         case .mkdir(let mkdir):
             try writer.makeDirectory(
@@ -146,8 +146,8 @@ private struct FileStep: Sendable {
         }
     }
 
-    private func options(_ copy: Pb_FileActionCopy) -> CopyOptions {
-        var options = CopyOptions()
+    private func options(_ copy: Pb_FileActionCopy) -> TreeCopyOptions {
+        var options = TreeCopyOptions()
         options.owner = owner
         options.mode = copy.mode < 0 ? nil : UInt32(bitPattern: copy.mode)
         options.modeChange = copy.modeStr
