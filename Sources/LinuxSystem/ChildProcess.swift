@@ -69,6 +69,17 @@ package final class ChildProcess: Sendable {
     }
 }
 
+/// Becomes another program, with this process's environment. Returns only by throwing.
+package func replaceProcess(
+    by program: FilePath,
+    arguments: [String]
+) throws(SystemCallError) -> Never {
+    _ = unsafe withCStrings(arguments) { argv in
+        unsafe program.withPlatformString { unsafe execv($0, argv) }
+    }
+    throw SystemCallError("run", program.string, .last)
+}
+
 /// Lends a null-terminated array of C strings.
 private func withCStrings<Result>(
     _ strings: [String],

@@ -18,6 +18,8 @@ package struct HostCapabilities: Sendable, Hashable {
     package var isMachineRoot: Bool
     /// Whether more than one user id can be used; without it files cannot be given to other users.
     package var hasManyUsers: Bool
+    /// Whether the namespaces of a step can be made: as root, or inside ``RootlessEngine``'s namespace.
+    package var hasNamespaces: Bool
     /// Whether overlayfs works on the state directory's file system; without it trees must be copied.
     package var hasOverlay: Bool
     /// Whether overlayfs must keep its marks in `user.` attributes, as in a user namespace.
@@ -35,6 +37,10 @@ package struct HostCapabilities: Sendable, Hashable {
     package var sentences: [String] {
         var result: [String] = []
         func note(_ applies: Bool, _ sentence: String) { if applies { result.append(sentence) } }
+        note(
+            !hasNamespaces,
+            "namespaces cannot be made, so no step can run: start as root, or allow user namespaces to ordinary users"
+        )
         note(
             !hasOverlay,
             "overlayfs does not work on the state directory: trees are copied, which takes time and space"
@@ -61,7 +67,7 @@ package struct HostCapabilities: Sendable, Hashable {
     }
 
     /// Whether build steps can be run at all.
-    package var canRunSteps: Bool { hasFilters }
+    package var canRunSteps: Bool { hasNamespaces && hasFilters }
 
     /// Tries everything out. Blocks for some milliseconds.
     ///
@@ -75,6 +81,7 @@ package struct HostCapabilities: Sendable, Hashable {
         }
         isMachineRoot = geteuid() == 0 && !probe.nested
         hasManyUsers = probe.manyUsers
+        hasNamespaces = probe.namespaces
         hasOverlay = probe.overlay
         usesUserAttributes = probe.nested
         hasUserNamespaces = probe.userNamespaces
@@ -91,6 +98,8 @@ private struct Probe: Decodable {
     /// Whether we are in a user namespace ourselves.
     var nested: Bool
     var manyUsers: Bool
+    /// Whether the namespaces of a step can be made.
+    var namespaces: Bool
     var overlay: Bool
     var userNamespaces: Bool
     var seccomp: Bool

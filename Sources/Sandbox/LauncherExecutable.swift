@@ -38,32 +38,43 @@ struct LauncherExecutable: Sendable {
         }
     }
 
-    private static var standardPath: FilePath {
+    /// `KILN_SANDBOX`, else the file beside the running program.
+    static var standardPath: FilePath {
         if let variable = unsafe getenv("KILN_SANDBOX") { return FilePath(unsafe String(cString: variable)) }
+        return runningProgram.removingLastComponent().appending(name)
+    }
+
+    static var runningProgram: FilePath {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
-        let own = buffer[0..<max(0, count)].map { UInt8(bitPattern: $0) }
-        return FilePath(String(decoding: own, as: UTF8.self)).removingLastComponent().appending(name)
+        let path = buffer[0..<max(0, count)].map { UInt8(bitPattern: $0) }
+        return FilePath(String(decoding: path, as: UTF8.self))
     }
 
     /// Runs the launcher for an answer on its standard output. Blocks.
     ///
     /// - Parameter descriptors: Become the numbers 3, 4, … of the launcher.
     /// - Returns: What it wrote, or `nil` when it did not end with status 0.
-    func answer(to arguments: [String], descriptors: [Descriptor] = []) throws(SystemCallError) -> [UInt8]? {
-        let output = try Descriptor.pipe()
-        var write: Descriptor? = output.write
+    func answer(
+        to arguments: [String],
+        descriptors: [Descriptor] = []
+    ) throws(SystemCallError) -> [UInt8]? {
+        let (process, output) = try start(arguments, descriptors: descriptors)
+        let bytes = try output.readToEnd(byteLimit: Self.answerByteLimit)
+        return try process.wait() == .exited(0) ? bytes : nil
+    }
+
+    /// A function of its own, so that the writing end of the pipe is gone when the reading begins.
+    private func start(
+        _ arguments: [String],
+        descriptors: [Descriptor]
+    ) throws(SystemCallError) -> (ChildProcess, Descriptor) {
+        let (read, write) = try Descriptor.pipe()
         let process = try ChildProcess(
             .open(file),
             arguments: [Self.name] + arguments,
             descriptors: [nil, write, nil] + descriptors
         )
-        write = nil
-        return try collect(output.read, process)
-    }
-
-    private func collect(_ output: Descriptor, _ process: ChildProcess) throws(SystemCallError) -> [UInt8]? {
-        let bytes = try output.readToEnd(byteLimit: Self.answerByteLimit)
-        return try process.wait() == .exited(0) ? bytes : nil
+        return (process, read)
     }
 }

@@ -21,7 +21,8 @@ package struct SandboxSpec: Sendable {
     /// Where `/` comes from.
     package enum Root: Sendable {
         /// Layer directories, topmost first. Without `upper` the root is read-only; `work` lies on the file system
-        /// of `upper`, is empty, and may be thrown away afterwards. No layers at all means `upper` alone.
+        /// of `upper`, is empty, and cannot be used twice. Nothing of `upper` is sure to be on disk until it is synced, and
+        /// it is worthless if the machine stops before. No layers at all means `upper` alone.
         case overlay(lower: [Descriptor], upper: Descriptor?, work: Descriptor?)
         /// A plain directory, used as it is: for hosts without overlayfs.
         case directory(Descriptor)
