@@ -76,7 +76,10 @@ struct Build {
     ) async throws -> FrontendResult<BuildRef> {
         if case .llb(let bytes) = request.definition {
             let definition = try LLB.Definition(serialized: bytes)
-            return FrontendResult(single: try await bridge.solve(definition, evaluate: false))
+            return FrontendResult(
+                single: try await bridge.solve(definition, evaluate: false),
+                engine: Wire.Program(name: "kiln", version: Engine.version)
+            )
         }
         let (name, content) = try inputs.buildFile()
         let choice = try services.locator.choose(

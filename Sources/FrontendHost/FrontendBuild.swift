@@ -75,6 +75,18 @@ package struct FrontendResult<Ref: Sendable>: Sendable {
     package let metadata: [String: [UInt8]]
 }
 
+extension FrontendResult {
+    /// The result of a definition that no frontend made: one tree, for no platform in particular.
+    ///
+    /// - Parameter engine: Who stands for it.
+    package init(single ref: Ref?, engine: Wire.Program) {
+        frontend = engine
+        platforms = [PlatformResult(id: "", platform: nil, ref: ref, config: nil, metadata: [:])]
+        isIndex = false
+        metadata = [:]
+    }
+}
+
 /// How long a frontend may take for what.
 package struct FrontendTimeouts: Sendable {
     /// Until `initialize` is answered.
