@@ -2,9 +2,9 @@
 
 /// Returns the shortest path that means the same by text alone, like Go's `path.Clean`.
 ///
-/// Repeated slashes become one, `.` elements go, `..` takes the element before it with it, and a rooted path never
-/// climbs above `/`. The result ends in a slash only if it is `/`; the empty path becomes `.`. Symbolic links are
-/// not looked at: this is text only.
+/// Repeated slashes become one, `.` elements go, `..` takes the element before it with it, and a
+/// rooted path never climbs above `/`. The result ends in a slash only if it is `/`; the empty path
+/// becomes `.`. Symbolic links are not looked at: this is text only.
 package func cleanPath(_ path: String) -> String {
     let bytes = path.utf8
     if bytes.isEmpty { return "." }

@@ -2,8 +2,9 @@
 
 /// A wildcard pattern, compiled to a small nondeterministic automaton.
 ///
-/// Matching looks at each character of the path once and keeps the set of states that are alive, so the time is
-/// bounded by path length × pattern length whatever the pattern: there is no backtracking to blow up.
+/// Matching looks at each character of the path once and keeps the set of states that are alive, so
+/// the time is bounded by path length × pattern length whatever the pattern: there is no
+/// backtracking to blow up.
 struct Glob: Sendable {
     /// Which wildcards a pattern may use.
     enum Dialect {
@@ -13,7 +14,9 @@ struct Glob: Sendable {
         case ignoreFile
     }
 
-    /// One state of the automaton. A state is entered through its closure (see `closures`).
+    /// One state of the automaton.
+    ///
+    /// A state is entered through its closure (see `closures`).
     enum Step: Sendable, Equatable {
         case literal(UInt32)
         /// `?`: one character, not a slash.
@@ -24,7 +27,8 @@ struct Glob: Sendable {
         case runInElement
         /// `**` at the end: any run at all.
         case run
-        /// `**` before something: no directories at all, or go on to the next state, which eats some.
+        /// `**` before something: no directories at all, or go on to the next state, which eats
+        /// some.
         case perhapsDirectories
         /// Eats any run that ends in a slash.
         case directories
@@ -50,7 +54,9 @@ struct Glob: Sendable {
     private let stateAfterPrefix: Int
     /// Bytes every match ends with.
     let suffix: [UInt8]
-    /// Bytes every match contains: the longest run of literals. Empty if the prefix or suffix is as good.
+    /// Bytes every match contains: the longest run of literals.
+    ///
+    /// Empty if the prefix or suffix is as good.
     private let inner: [UInt8]
 
     init(_ pattern: String, dialect: Dialect) throws(PathPatternError) {
@@ -83,7 +89,8 @@ struct Glob: Sendable {
         }
         stateAfterPrefix = literals.prefix { $0 != nil }.count
         prefix = Self.encode(literals.prefix { $0 != nil })
-        suffix = stateAfterPrefix == accept ? prefix : Self.encode(literals.suffix(while: { $0 != nil }))
+        suffix =
+            stateAfterPrefix == accept ? prefix : Self.encode(literals.suffix(while: { $0 != nil }))
         let longest = literals.split(separator: nil).max { $0.count < $1.count } ?? []
         let inner = Self.encode(longest)
         self.inner = prefix.isEmpty && suffix.isEmpty ? inner : []
@@ -97,7 +104,8 @@ struct Glob: Sendable {
         return Array(String(text).utf8)
     }
 
-    /// Whether the pattern matches the whole path or, with `orParent`, the path of one of its parent directories.
+    /// Whether the pattern matches the whole path or, with `orParent`, the path of one of its
+    /// parent directories.
     func matches(_ path: borrowing Span<UInt8>, orParent: Bool = false) -> Bool {
         guard path.starts(with: prefix), hasCandidateEnd(path, orParent: orParent),
             inner.isEmpty || path.contains(inner)
@@ -107,7 +115,8 @@ struct Glob: Sendable {
         return outcome.stopped || outcome.alive.contains(accept)
     }
 
-    /// Whether some path below this directory could match: the automaton is still alive after `directory/`.
+    /// Whether some path below this directory could match: the automaton is still alive after
+    /// `directory/`.
     func couldMatch(below directory: borrowing Span<UInt8>) -> Bool {
         let common = min(directory.count, prefix.count)
         for index in 0..<common where directory[index] != prefix[index] { return false }
@@ -127,7 +136,9 @@ struct Glob: Sendable {
         return false
     }
 
-    /// Runs over the rest after the prefix, which the caller has checked. `stop` is asked before each slash.
+    /// Runs over the rest after the prefix, which the caller has checked.
+    ///
+    /// `stop` is asked before each slash.
     private func run(
         over path: borrowing Span<UInt8>,
         stop: (BitSet) -> Bool

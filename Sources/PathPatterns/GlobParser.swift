@@ -2,8 +2,8 @@
 
 /// Reads the text of a pattern into the steps of a ``Glob``.
 ///
-/// The grammar is the one Go documents for `filepath.Match`; the ignore file dialect adds `**`, which also eats one
-/// slash after it, so `**/x` matches `x` at the top.
+/// The grammar is the one Go documents for `filepath.Match`; the ignore file dialect adds `**`,
+/// which also eats one slash after it, so `**/x` matches `x` at the top.
 struct GlobParser {
     private let pattern: String
     private let dialect: Glob.Dialect
@@ -34,7 +34,9 @@ struct GlobParser {
             case "[":
                 try parseClass()
             case "\\":
-                guard let escaped = next() else { throw malformed("nothing follows the last backslash") }
+                guard let escaped = next() else {
+                    throw malformed("nothing follows the last backslash")
+                }
                 steps.append(.literal(escaped.value))
             default:
                 steps.append(.literal(scalar.value))
@@ -76,7 +78,9 @@ struct GlobParser {
         case "-", "]":
             throw malformed("\(scalar) in a class must be written \\\(scalar)")
         case "\\":
-            guard let escaped = next() else { throw malformed("nothing follows the last backslash") }
+            guard let escaped = next() else {
+                throw malformed("nothing follows the last backslash")
+            }
             return escaped.value
         default:
             return scalar.value

@@ -3,10 +3,11 @@
 /// Longest line of an ignore file in bytes.
 package let ignoreFileLineByteLimit = 65_535
 
-/// Returns the patterns of a `.dockerignore` file, in order, ready for ``PatternMatcher/init(patterns:)``.
+/// Returns the patterns of a `.dockerignore` file, in order, ready for
+/// ``PatternMatcher/init(patterns:)``.
 ///
-/// A byte order mark and lines that begin with `#` are dropped, lines are trimmed, blank ones skipped; each pattern
-/// is cleaned and loses one leading slash, behind its `!` if it has one.
+/// A byte order mark and lines that begin with `#` are dropped, lines are trimmed, blank ones
+/// skipped; each pattern is cleaned and loses one leading slash, behind its `!` if it has one.
 ///
 /// - Throws: `lineTooLong`.
 package func readIgnoreFile(_ bytes: [UInt8]) throws(PathPatternError) -> [String] {
@@ -28,7 +29,9 @@ package func readIgnoreFile(_ bytes: [UInt8]) throws(PathPatternError) -> [Strin
         var pattern = trimmingWhiteSpace(text[...])
         if pattern.isEmpty { continue }
         let isException = pattern.utf8.first == UInt8(ascii: "!")
-        if isException { pattern = trimmingWhiteSpace(Substring(pattern.unicodeScalars.dropFirst())) }
+        if isException {
+            pattern = trimmingWhiteSpace(Substring(pattern.unicodeScalars.dropFirst()))
+        }
         var cleaned = pattern.isEmpty ? "" : cleanPath(String(pattern))
         if cleaned.utf8.count > 1, cleaned.utf8.first == slash {
             cleaned = String(cleaned.unicodeScalars.dropFirst())

@@ -43,7 +43,9 @@ package struct Pattern: Sendable {
                 .exact(bytes)
             } else if bytes.ends(with: "**"), !bytes.dropLast(2).contains(where: Self.isSpecial) {
                 .prefix(bytes.dropLast(2))
-            } else if bytes.starts(with: "**".utf8), !bytes.dropFirst(2).contains(where: Self.isSpecial) {
+            } else if bytes.starts(with: "**".utf8),
+                !bytes.dropFirst(2).contains(where: Self.isSpecial)
+            {
                 .suffix(Array(bytes.dropFirst(2)))
             } else {
                 .glob(glob)
@@ -59,7 +61,9 @@ package struct Pattern: Sendable {
 
     private static func isSpecial(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "*"), UInt8(ascii: "?"), UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "\\"): true
+        case UInt8(ascii: "*"), UInt8(ascii: "?"), UInt8(ascii: "["), UInt8(ascii: "]"),
+            UInt8(ascii: "\\"):
+            true
         default: false
         }
     }
@@ -78,7 +82,8 @@ package struct Pattern: Sendable {
     func matchesPathOrParent(_ path: borrowing Span<UInt8>) -> Bool {
         switch kind {
         case .exact(let bytes):
-            return path.starts(with: bytes) && (path.count == bytes.count || path[bytes.count] == slash)
+            return path.starts(with: bytes)
+                && (path.count == bytes.count || path[bytes.count] == slash)
         case .prefix(let bytes):
             return path.starts(with: bytes)
         case .suffix(let bytes):
@@ -107,7 +112,11 @@ package struct Pattern: Sendable {
         }
     }
 
-    private static func hasSuffix(_ path: borrowing Span<UInt8>, _ suffix: [UInt8], end: Int) -> Bool {
+    private static func hasSuffix(
+        _ path: borrowing Span<UInt8>,
+        _ suffix: [UInt8],
+        end: Int
+    ) -> Bool {
         if path.ends(with: suffix, at: end) { return true }
         guard suffix.first == slash, end == suffix.count - 1 else { return false }
         for index in 0..<end where path[index] != suffix[index + 1] { return false }

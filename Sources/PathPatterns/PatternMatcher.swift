@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// An ordered list of ignore patterns: the last one that matches a path, or a parent of it, decides.
+/// An ordered list of ignore patterns: the last one that matches a path, or a parent of it,
+/// decides.
 ///
-/// The semantics are those of BuildKit's ignore files and include and exclude lists: `*` and `?` stay within one
-/// element, `**` spans any number of them, `[…]` is a class, `\` takes the next character literally, and `!` makes
-/// an exception. Paths are relative, slash-separated and clean. Matching is by bytes: `é` in its two Unicode
-/// spellings is two names, as it is to the kernel.
+/// The semantics are those of BuildKit's ignore files and include and exclude lists: `*` and `?`
+/// stay within one element, `**` spans any number of them, `[…]` is a class, `\` takes the next
+/// character literally, and `!` makes an exception. Paths are relative, slash-separated and clean.
+/// Matching is by bytes: `é` in its two Unicode spellings is two names, as it is to the kernel.
 package struct PatternMatcher: Sendable {
     package let patterns: [Pattern]
     /// Whether any pattern is an exception (`!`).
     package let hasExceptions: Bool
-    /// The patterns' edges side by side: most patterns are ruled out from here, without touching the pattern.
+    /// The patterns' edges side by side: most patterns are ruled out from here, without touching
+    /// the pattern.
     private let edges: [Pattern.Edges]
 
     /// Blank patterns are dropped; the others are trimmed and cleaned.
@@ -49,17 +51,21 @@ package struct PatternMatcher: Sendable {
         return decide(ends) { $0.matches(bytes) }
     }
 
-    /// Whether the list matches the path: a pattern that matches a parent directory counts as matching it.
+    /// Whether the list matches the path: a pattern that matches a parent directory counts as
+    /// matching it.
     package func matchesOrParentMatches(_ path: String) -> Bool {
         let bytes = path.utf8Span.span
         let ends = EdgeBytes(path: bytes, withParents: true)
         return decide(ends) { $0.matchesPathOrParent(bytes) }
     }
 
-    /// Like ``matchesOrParentMatches(_:)``, given what was found for the parent directory: the way to walk a tree.
+    /// Like ``matchesOrParentMatches(_:)``, given what was found for the parent directory: the way
+    /// to walk a tree.
     ///
-    /// - Parameter parent: What this method returned for the directory that holds `path`; nil at the top, or when
-    ///   nothing is known.
+    /// - Parameters:
+    ///   - path: The path to look at.
+    ///   - parent: What this method returned for the directory that holds `path`; nil at the top, or
+    ///     when nothing is known.
     /// - Returns: Whether the path matches, and what to hand on to its children.
     package func matches(
         _ path: String,
@@ -75,7 +81,8 @@ package struct PatternMatcher: Sendable {
                 let pattern = patterns[index]
                 // A pattern that could not change the answer is not asked.
                 if pattern.isException != isMatch { continue }
-                matched = parent == nil ? pattern.matchesPathOrParent(bytes) : pattern.matches(bytes)
+                matched =
+                    parent == nil ? pattern.matchesPathOrParent(bytes) : pattern.matches(bytes)
             }
             if matched {
                 results.insert(index)
@@ -85,19 +92,26 @@ package struct PatternMatcher: Sendable {
         return (isMatch, results)
     }
 
-    /// Whether the list may match something below this directory. False means: do not descend for its sake.
+    /// Whether the list may match something below this directory.
+    ///
+    /// False means: do not descend for its sake.
     package func couldMatch(below directory: String) -> Bool {
         let bytes = directory.utf8Span.span
-        for pattern in patterns where !pattern.isException && pattern.couldMatch(below: bytes) { return true }
+        for pattern in patterns where !pattern.isException && pattern.couldMatch(below: bytes) {
+            return true
+        }
         return false
     }
 
-    /// Whether an exception (`!`) may apply to something below this directory. When the directory matches and this
-    /// is false, everything below matches too.
+    /// Whether an exception (`!`) may apply to something below this directory.
+    ///
+    /// When the directory matches and this is false, everything below matches too.
     package func couldExcept(below directory: String) -> Bool {
         guard hasExceptions else { return false }
         let bytes = directory.utf8Span.span
-        for pattern in patterns where pattern.isException && pattern.couldMatch(below: bytes) { return true }
+        for pattern in patterns where pattern.isException && pattern.couldMatch(below: bytes) {
+            return true
+        }
         return false
     }
 
@@ -153,7 +167,8 @@ private struct EdgeBytes {
     }
 }
 
-/// Which patterns of a list matched a directory; what a tree walk hands from a directory to its children.
+/// Which patterns of a list matched a directory; what a tree walk hands from a directory to its
+/// children.
 ///
 /// It belongs to the matcher that made it: another matcher reads nonsense from it.
 package struct ParentMatches: Sendable, Equatable {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A wildcard of `COPY` and `ADD`: `*`, `?`, `[a-z]`, `[^a]` and `\x`, with the meaning of Go's `filepath.Match`.
+/// A wildcard of `COPY` and `ADD`: `*`, `?`, `[a-z]`, `[^a]` and `\x`, with the meaning of Go's
+/// `filepath.Match`.
 ///
 /// `*` and `?` never match a slash. The whole name must match.
 package struct ShellPattern: Sendable {
@@ -16,7 +17,9 @@ package struct ShellPattern: Sendable {
     }
 }
 
-/// Whether the name matches the pattern: Go's `filepath.Match`. Compile a ``ShellPattern`` to match many names.
+/// Whether the name matches the pattern: Go's `filepath.Match`.
+///
+/// Compile a ``ShellPattern`` to match many names.
 ///
 /// - Throws: `malformedPattern` for an unclosed class or a trailing backslash, whatever the name.
 package func shellMatch(_ pattern: String, _ name: String) throws(PathPatternError) -> Bool {

@@ -4,9 +4,11 @@ import DockerfileSyntax
 import FoundationEssentials
 import Testing
 
-/// Compares the parser with BuildKit's on a directory of real files: `files/NAME` beside `golden/NAME.json`.
+/// Compares the parser with BuildKit's on a directory of real files: `files/NAME` beside
+/// `golden/NAME.json`.
 ///
-/// The files belong to their authors and are not part of the project; the environment variable says where they are.
+/// The files belong to their authors and are not part of the project; the environment variable says
+/// where they are.
 @Suite(.enabled(if: Corpus.directory != nil, "needs KILN_CORPUS"))
 struct CorpusTests {
     @Test func `every file parses to the tree that BuildKit sees`() throws {
@@ -17,7 +19,9 @@ struct CorpusTests {
             do {
                 let tree = try SyntaxTree(parsing: corpus.source(name))
                 let dump = TreeDump.text(of: tree)
-                if dump != answer.ast { differing.append(name + ": " + Self.difference(dump, answer.ast ?? "an error")) }
+                if dump != answer.ast {
+                    differing.append(name + ": " + Self.difference(dump, answer.ast ?? "an error"))
+                }
             } catch {
                 if answer.astError == nil { differing.append(name + ": \(error)") }
             }
@@ -31,8 +35,11 @@ struct CorpusTests {
         let corpus = try Corpus()
         var differing: [String] = []
         for name in corpus.names {
-            differing += try Self.differences(source: corpus.source(name), answer: corpus.answer(name))
-                .map { "\(name): \($0)" }
+            differing += try Self.differences(
+                source: corpus.source(name),
+                answer: corpus.answer(name)
+            )
+            .map { "\(name): \($0)" }
         }
         #expect(differing.isEmpty, "\(differing.count) of \(corpus.names.count) differ")
         for line in differing.prefix(20) { Issue.record("\(line)") }
@@ -40,14 +47,17 @@ struct CorpusTests {
 
     /// The rules that need nothing but the text.
     private static let textRules: Set<String> = [
-        "StageNameCasing", "FromAsCasing", "NoEmptyContinuation", "ConsistentInstructionCasing", "DuplicateStageName",
+        "StageNameCasing", "FromAsCasing", "NoEmptyContinuation", "ConsistentInstructionCasing",
+        "DuplicateStageName",
         "ReservedStageName", "MaintainerDeprecated", "InvalidDefinitionDescription",
     ]
 
     private static func differences(source: [UInt8], answer: Corpus.Answer) throws -> [String] {
         var result: [String] = []
         let check = Directive.find(.check, in: source)
-        var linter = Linter(options: (try? LintOptions(parsing: check?.reference ?? "")) ?? LintOptions())
+        var linter = Linter(
+            options: (try? LintOptions(parsing: check?.reference ?? "")) ?? LintOptions()
+        )
         let outcome = Result { try Dockerfile(parsing: source, linter: &linter) }
         let target = try #require(answer.targets.first)
 
@@ -55,7 +65,8 @@ struct CorpusTests {
             .map { "\($0.msg) \($0.ranges ?? [])" }.sorted()
         let found = linter.warnings.map { warning in
             let ranges = warning.lines.map { "\($0):0-\($0):0" }
-            return "\(warning.rule.name): \(warning.message) (line \(warning.lines.lowerBound)) \(ranges)"
+            return
+                "\(warning.rule.name): \(warning.message) (line \(warning.lines.lowerBound)) \(ranges)"
         }.sorted()
         if target.warnings != nil || target.error == nil, expected != found {
             result.append("found \(found), expected \(expected)")
@@ -78,22 +89,29 @@ struct CorpusTests {
                 let names = dockerfile.stages.map { "\($0.name)|\($0.description)|\($0.lines)" }
                 let expectedNames = stages.map { stage in
                     let lines = stage.location.ranges.map(\.start.line)
-                    return "\(stage.name ?? "")|\(stage.description ?? "")|\(lines.first ?? 0)...\(lines.last ?? 0)"
+                    return
+                        "\(stage.name ?? "")|\(stage.description ?? "")|\(lines.first ?? 0)...\(lines.last ?? 0)"
                 }
-                if names != expectedNames { result.append("stages \(names), expected \(expectedNames)") }
+                if names != expectedNames {
+                    result.append("stages \(names), expected \(expectedNames)")
+                }
             }
         }
         if let syntax = answer.syntax, syntax != Directive.detectSyntax(in: source)?.reference {
             result.append("syntax \(syntax)")
         }
-        if answer.syntax == nil, let found = Directive.detectSyntax(in: source) { result.append("syntax \(found)") }
+        if answer.syntax == nil, let found = Directive.detectSyntax(in: source) {
+            result.append("syntax \(found)")
+        }
         return result
     }
 
     private static func difference(_ left: String, _ right: String) -> String {
         let common = zip(left.utf8, right.utf8).prefix { $0 == $1 }.count
         let from = max(0, common - 20)
-        func part(_ text: String) -> String { String(decoding: text.utf8.dropFirst(from).prefix(100), as: UTF8.self) }
+        func part(_ text: String) -> String {
+            String(decoding: text.utf8.dropFirst(from).prefix(100), as: UTF8.self)
+        }
         return "found \(part(left)), expected \(part(right))"
     }
 }

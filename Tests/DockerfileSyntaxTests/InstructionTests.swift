@@ -16,7 +16,8 @@ import Testing
     static func body(_ text: String) throws -> Instruction.Body { try instruction(text).body }
 
     @Test func `stages know name, base, platform and description`() throws {
-        let text = "ARG V=1\n# build makes it\nFROM --platform=$BUILDPLATFORM go:$V AS Build\nRUN x\nFROM build\n"
+        let text =
+            "ARG V=1\n# build makes it\nFROM --platform=$BUILDPLATFORM go:$V AS Build\nRUN x\nFROM build\n"
         var linter = Linter()
         let file = try Dockerfile(parsing: Array(text.utf8), linter: &linter)
         #expect(file.globalArguments.map(\.text) == ["ARG V=1"])
@@ -39,13 +40,20 @@ import Testing
     @Test func `reads key-value instructions`() throws {
         #expect(
             try Self.body("ENV a=1 b='x y'")
-                == .env(EnvInstruction(pairs: [KeyValue(key: "a", value: "1"), KeyValue(key: "b", value: "'x y'")]))
+                == .env(
+                    EnvInstruction(pairs: [
+                        KeyValue(key: "a", value: "1"), KeyValue(key: "b", value: "'x y'"),
+                    ])
+                )
         )
         #expect(
             try Self.body("LABEL a b c")
-                == .label(LabelInstruction(pairs: [KeyValue(key: "a", value: "b c", isLegacy: true)]))
+                == .label(
+                    LabelInstruction(pairs: [KeyValue(key: "a", value: "b c", isLegacy: true)])
+                )
         )
-        let arg = try Self.stages("FROM x\n# b is second\nARG a b=2 c=").first?.instructions.first?.body
+        let arg = try Self.stages("FROM x\n# b is second\nARG a b=2 c=").first?.instructions.first?
+            .body
         #expect(
             arg
                 == .arg(
@@ -59,9 +67,18 @@ import Testing
     }
 
     @Test func `reads commands in both forms`() throws {
-        #expect(try Self.body("CMD a 'b'  c") == .cmd(CommandLine(arguments: ["a 'b'  c"], usesShell: true)))
-        #expect(try Self.body("ENTRYPOINT [\"a\"]") == .entrypoint(CommandLine(arguments: ["a"], usesShell: false)))
-        #expect(try Self.body("ENTRYPOINT []") == .entrypoint(CommandLine(arguments: [], usesShell: false)))
+        #expect(
+            try Self.body("CMD a 'b'  c")
+                == .cmd(CommandLine(arguments: ["a 'b'  c"], usesShell: true))
+        )
+        #expect(
+            try Self.body("ENTRYPOINT [\"a\"]")
+                == .entrypoint(CommandLine(arguments: ["a"], usesShell: false))
+        )
+        #expect(
+            try Self.body("ENTRYPOINT []")
+                == .entrypoint(CommandLine(arguments: [], usesShell: false))
+        )
         #expect(try Self.body("CMD") == .cmd(CommandLine(arguments: [], usesShell: true)))
         #expect(try Self.body("SHELL [\"a\", \"-c\"]") == .shell(["a", "-c"]))
     }
@@ -84,25 +101,33 @@ import Testing
         copy.link = true
         copy.parents = true
         copy.excludes = ["*.o", "t"]
-        let text = "COPY --from=x --chown=1:2 --chmod=u+x --link --parents=true --exclude=*.o --exclude=t a b /d/"
+        let text =
+            "COPY --from=x --chown=1:2 --chmod=u+x --link --parents=true --exclude=*.o --exclude=t a b /d/"
         #expect(try Self.body(text) == .copy(copy))
 
         var add = AddInstruction(sources: CopySources(paths: ["a"], destination: "b"))
         add.keepsGitDirectory = false
         add.unpacks = true
         add.checksum = "sha256:x"
-        #expect(try Self.body("ADD --keep-git-dir=false --unpack --checksum=sha256:x a b") == .add(add))
+        #expect(
+            try Self.body("ADD --keep-git-dir=false --unpack --checksum=sha256:x a b") == .add(add)
+        )
     }
 
     @Test func `heredocs are sources of COPY`() throws {
-        guard case .copy(let copy) = try Self.body("COPY <<A <<-'B' c /d/\n$V\nA\n\t\tx\n\tB\n") else {
+        guard case .copy(let copy) = try Self.body("COPY <<A <<-'B' c /d/\n$V\nA\n\t\tx\n\tB\n")
+        else {
             Issue.record("not a COPY")
             return
         }
         #expect(copy.sources.paths == ["c"])
         #expect(copy.sources.destination == "/d/")
         #expect(copy.sources.inlineFiles.map(\.name) == ["A", "B"])
-        #expect(copy.sources.inlineFiles.map { String(decoding: $0.content, as: UTF8.self) } == ["$V\n", "x\n"])
+        #expect(
+            copy.sources.inlineFiles.map { String(decoding: $0.content, as: UTF8.self) } == [
+                "$V\n", "x\n",
+            ]
+        )
         #expect(copy.sources.inlineFiles.map(\.isExpanded) == [true, false])
     }
 
@@ -112,14 +137,21 @@ import Testing
         check.timeout = 1_500_000
         check.startPeriod = 0
         check.retries = 3
-        let text = "HEALTHCHECK --interval=1m30s --timeout=1.5ms --start-period=0 --retries=3 cmd a b"
+        let text =
+            "HEALTHCHECK --interval=1m30s --timeout=1.5ms --start-period=0 --retries=3 cmd a b"
         #expect(try Self.body(text) == .healthcheck(check))
         #expect(try Self.body("HEALTHCHECK NONE") == .healthcheck(Healthcheck(test: ["NONE"])))
-        #expect(try Self.body("HEALTHCHECK CMD [\"a\"]") == .healthcheck(Healthcheck(test: ["CMD", "a"])))
+        #expect(
+            try Self.body("HEALTHCHECK CMD [\"a\"]")
+                == .healthcheck(Healthcheck(test: ["CMD", "a"]))
+        )
     }
 
     @Test func `ONBUILD keeps the inner instruction as text, with heredocs`() throws {
-        #expect(try Self.body(" onbuild  RUN a \\\n b") == .onbuild(OnbuildInstruction(expression: "RUN a  b")))
+        #expect(
+            try Self.body(" onbuild  RUN a \\\n b")
+                == .onbuild(OnbuildInstruction(expression: "RUN a  b"))
+        )
         #expect(
             try Self.body("ONBUILD COPY <<A /x\ny\nA\n")
                 == .onbuild(OnbuildInstruction(expression: "COPY <<A /x\ny\nA"))
@@ -129,12 +161,16 @@ import Testing
     // MARK: RUN
 
     static func run(_ text: String) throws -> RunInstruction {
-        guard case .run(let run) = try body(text) else { throw DockerfileError(.badArguments, "not a RUN") }
+        guard case .run(let run) = try body(text) else {
+            throw DockerfileError(.badArguments, "not a RUN")
+        }
         return run
     }
 
     static func mounts(_ text: String, _ variables: [String: String] = [:]) throws -> [Mount] {
-        try run(text).mounts { (value) throws(DockerfileError) in try Expander().text(value, variables) }
+        try run(text).mounts { (value) throws(DockerfileError) in
+            try Expander().text(value, variables)
+        }
     }
 
     @Test func `reads mounts of every type`() throws {
@@ -152,7 +188,10 @@ import Testing
         cache.sharing = .locked
         cache.mode = 0o1777
         cache.uid = 5
-        #expect(try Self.mounts("RUN --mount=type=cache,target=/c,sharing=LOCKED,mode=1777,uid=5 c") == [cache])
+        #expect(
+            try Self.mounts("RUN --mount=type=cache,target=/c,sharing=LOCKED,mode=1777,uid=5 c")
+                == [cache]
+        )
 
         var tmpfs = Mount()
         tmpfs.kind = .tmpfs
@@ -166,36 +205,53 @@ import Testing
         secret.id = "key"
         secret.environmentName = "KEY"
         secret.isRequired = true
-        #expect(try Self.mounts("RUN --mount=type=secret,id=key,env=$N,required c", ["N": "KEY"]) == [secret])
+        #expect(
+            try Self.mounts("RUN --mount=type=secret,id=key,env=$N,required c", ["N": "KEY"]) == [
+                secret
+            ]
+        )
 
         var ssh = Mount()
         ssh.kind = .ssh
         #expect(try Self.mounts("RUN --mount=type=ssh c") == [ssh])
         #expect(try Self.mounts("RUN '--mount=type=bind,\"target=/a,b\"' c") == [])
-        #expect(try Self.mounts("RUN --mount='type=bind,\"target=/a,b\"' c").map(\.target) == ["/a,b"])
+        #expect(
+            try Self.mounts("RUN --mount='type=bind,\"target=/a,b\"' c").map(\.target) == ["/a,b"]
+        )
     }
 
     @Test func `knows where mounts come from before variables are known`() throws {
-        let run = try Self.run("RUN --mount=type=cache,target=$T --mount=from=build,target=/x --network=none a")
+        let run = try Self.run(
+            "RUN --mount=type=cache,target=$T --mount=from=build,target=/x --network=none a"
+        )
         #expect(run.mountOrigins == ["", "build"])
         #expect(run.network == .none)
         #expect(run.security == .sandbox)
         #expect(run.usedFlags == ["mount", "network"])
-        #expect(try Self.run("RUN --device=v/c=x,required a").devices == [Device(name: "v/c=x", isRequired: true)])
+        #expect(
+            try Self.run("RUN --device=v/c=x,required a").devices == [
+                Device(name: "v/c=x", isRequired: true)
+            ]
+        )
     }
 
     @Test(arguments: [
         ("type=typ", "unsupported mount type \"typ\"; allowed are bind, cache, tmpfs, secret, ssh"),
-        ("typ=bind", "unexpected key \"typ\"; did you mean type"), ("type=secret", "a secret needs an id, source or target"),
-        ("type=bind,mode=1", "key mode is not allowed for mounts of type bind"), ("target=/x,z", "invalid field \"z\": it must be key=value"),
+        ("typ=bind", "unexpected key \"typ\"; did you mean type"),
+        ("type=secret", "a secret needs an id, source or target"),
+        ("type=bind,mode=1", "key mode is not allowed for mounts of type bind"),
+        ("target=/x,z", "invalid field \"z\": it must be key=value"),
         ("type=bind,sharing=shared", "key sharing is not allowed for mounts of type bind"),
         ("type=bind,required", "key required is not allowed for mounts of type bind"),
-        ("type=cache,mode=8", "invalid value for mode: 8; write octal digits"), ("type=tmpfs,size=x", "invalid value for size: x"),
+        ("type=cache,mode=8", "invalid value for mode: 8; write octal digits"),
+        ("type=tmpfs,size=x", "invalid value for size: x"),
         ("type=secret,id=a,source=b", "source and id of a secret mean the same; give one of them"),
         ("type=cache,uid=-1", "invalid value for uid: -1"), ("type=tmp", "did you mean tmpfs"),
     ])
     func `refuses a mount`(flag: String, reason: String) {
-        let error = #expect(throws: DockerfileError.self) { try Self.mounts("RUN --mount=\(flag) x") }
+        let error = #expect(throws: DockerfileError.self) {
+            try Self.mounts("RUN --mount=\(flag) x")
+        }
         #expect(error?.code == .badMount)
         #expect(error?.explanation.contains(reason) == true, "\(error?.explanation ?? "")")
         #expect(error?.range?.start == SourcePosition(line: 2, column: 5))
@@ -204,15 +260,19 @@ import Testing
     @Test func `expands what the format expands and nothing else`() throws {
         func expanded(_ text: String) throws -> Instruction.Body {
             var body = try Self.body(text)
-            try body.expand { (word) throws(DockerfileError) in try Expander().text(word, ["V": "1"]) }
+            try body.expand { (word) throws(DockerfileError) in
+                try Expander().text(word, ["V": "1"])
+            }
             try body.expandHeredocs { (word) throws(DockerfileError) in
                 try Expander.heredocContent.text(word, ["V": "1"])
             }
             return body
         }
         #expect(try expanded("ENV a$V='$V'\"$V\"") == Self.body("ENV a1=$V1"))
-        #expect(try expanded("COPY --chown=$V --chmod=$V --exclude=$V $V <<A /$V\n'$V'\nA\n")
-            == Self.body("COPY --chown=1 --chmod=1 --exclude=$V 1 <<A /1\n'1'\nA\n"))
+        #expect(
+            try expanded("COPY --chown=$V --chmod=$V --exclude=$V $V <<A /$V\n'$V'\nA\n")
+                == Self.body("COPY --chown=1 --chmod=1 --exclude=$V 1 <<A /1\n'1'\nA\n")
+        )
         #expect(try expanded("RUN echo $V") == Self.body("RUN echo $V"))
         #expect(try expanded("EXPOSE $V") == Self.body("EXPOSE $V"))
         #expect(try expanded("VOLUME $V /$V") == Self.body("VOLUME 1 /1"))
@@ -225,25 +285,43 @@ import Testing
         ("FROM a\nRUNN x", "Dockerfile:2:1: unknown instruction RUNN; did you mean RUN"),
         ("FROM a\nfrmo x", "Dockerfile:2:1: unknown instruction frmo; did you mean from"),
         ("FROM a\nXYZZY x", "Dockerfile:2:1: unknown instruction XYZZY"),
-        ("FROM a\nRUN --mont=x y", "Dockerfile:2:5: unknown flag --mont of RUN; did you mean --mount"),
+        (
+            "FROM a\nRUN --mont=x y",
+            "Dockerfile:2:5: unknown flag --mont of RUN; did you mean --mount"
+        ),
         ("FROM a\nUSER --x y", "Dockerfile:2:6: unknown flag --x of USER"),
         ("FROM a\nCOPY --from a b", "Dockerfile:2:6: missing a value for flag --from of COPY"),
-        ("FROM a\nCOPY --link=yes a b", "Dockerfile:2:6: flag --link of COPY must be true or false, not yes"),
+        (
+            "FROM a\nCOPY --link=yes a b",
+            "Dockerfile:2:6: flag --link of COPY must be true or false, not yes"
+        ),
         ("FROM a\nCOPY --from=a --from=b a b", "Dockerfile:2:15: duplicate flag --from of COPY"),
-        ("FROM a\nCOPY a", "Dockerfile:2:1: COPY requires at least two arguments, sources and a destination"),
+        (
+            "FROM a\nCOPY a",
+            "Dockerfile:2:1: COPY requires at least two arguments, sources and a destination"
+        ),
         ("FROM a\nCOPY a <<A\nA\n", "Dockerfile:2:8: COPY cannot have a heredoc as destination"),
-        ("FROM a b", "Dockerfile:1:1: FROM requires either one or three arguments: an image, or image AS name"),
+        (
+            "FROM a b",
+            "Dockerfile:1:1: FROM requires either one or three arguments: an image, or image AS name"
+        ),
         (
             "FROM a AS 1x",
             "Dockerfile:1:11: invalid name for build stage \"1x\": it must begin with a letter and hold only letters, "
                 + "digits, -, _ and ."
         ),
-        ("RUN x", "Dockerfile:1:1: RUN stands before the first FROM: only ARG may; begin a stage with FROM"),
+        (
+            "RUN x",
+            "Dockerfile:1:1: RUN stands before the first FROM: only ARG may; begin a stage with FROM"
+        ),
         ("ARG x", "Dockerfile: cannot build from this file: it has no stage; begin one with FROM"),
         ("FROM a\nARG =x", "Dockerfile:2:5: ARG names cannot be blank"),
         ("FROM a\nENV", "Dockerfile:2:1: ENV requires at least one argument"),
         ("FROM a\nENV =x", "Dockerfile:2:5: ENV names cannot be blank"),
-        ("FROM a\nSHELL a", "Dockerfile:2:1: SHELL requires its arguments in JSON form, for example SHELL [\"/bin/sh\", \"-c\"]"),
+        (
+            "FROM a\nSHELL a",
+            "Dockerfile:2:1: SHELL requires its arguments in JSON form, for example SHELL [\"/bin/sh\", \"-c\"]"
+        ),
         ("FROM a\nVOLUME [\"\"]", "Dockerfile:2:9: VOLUME cannot be an empty string"),
         ("FROM a\nWORKDIR", "Dockerfile:2:1: WORKDIR requires exactly one argument"),
         ("FROM a\nHEALTHCHECK", "Dockerfile:2:1: HEALTHCHECK requires at least one argument"),
@@ -253,7 +331,10 @@ import Testing
             "FROM a\nHEALTHCHECK CMDD x",
             "Dockerfile:2:13: unknown type CMDD of HEALTHCHECK; allowed are CMD and NONE; did you mean CMD"
         ),
-        ("FROM a\nHEALTHCHECK --interval=1us CMD x", "Dockerfile:2:13: --interval of HEALTHCHECK is 1us, less than 1ms"),
+        (
+            "FROM a\nHEALTHCHECK --interval=1us CMD x",
+            "Dockerfile:2:13: --interval of HEALTHCHECK is 1us, less than 1ms"
+        ),
         (
             "FROM a\nHEALTHCHECK --timeout=5 CMD x",
             "Dockerfile:2:13: --timeout of HEALTHCHECK must be a duration like 30s or 1m30s, not 5"
@@ -263,7 +344,10 @@ import Testing
             "Dockerfile:2:13: --retries of HEALTHCHECK must be a number from 0 to 2147483647, not -1"
         ),
         ("FROM a\nONBUILD ONBUILD RUN x", "Dockerfile:2:9: ONBUILD cannot hold another ONBUILD"),
-        ("FROM a\nONBUILD from x", "Dockerfile:2:9: ONBUILD cannot hold FROM: it is no step of a build"),
+        (
+            "FROM a\nONBUILD from x",
+            "Dockerfile:2:9: ONBUILD cannot hold FROM: it is no step of a build"
+        ),
         (
             "FROM a\nRUN --network=hots x",
             "Dockerfile:2:5: invalid network mode \"hots\"; allowed are default, none, host; did you mean host"
@@ -275,12 +359,15 @@ import Testing
     ])
     func `says what is wrong and where`(text: String, expected: String) {
         var linter = Linter()
-        let error = #expect(throws: DockerfileError.self) { try Dockerfile(parsing: Array(text.utf8), linter: &linter) }
+        let error = #expect(throws: DockerfileError.self) {
+            try Dockerfile(parsing: Array(text.utf8), linter: &linter)
+        }
         #expect(error?.description == expected)
     }
 
     @Test func `shows the lines around an error and marks the range`() {
-        let text = "FROM busybox\n\nRUN echo \\\n\t--é \\\n  done\nCOPY --form=\u{1B}x \\\n  a b\nCMD x\nUSER y\n"
+        let text =
+            "FROM busybox\n\nRUN echo \\\n\t--é \\\n  done\nCOPY --form=\u{1B}x \\\n  a b\nCMD x\nUSER y\n"
         var linter = Linter()
         let error = #expect(throws: DockerfileError.self) {
             try Dockerfile(parsing: Array(text.utf8), file: "app/Dockerfile", linter: &linter)
@@ -332,7 +419,10 @@ import Testing
             ]
         ),
         ("# other text\nFROM a AS b", []),
-        ("# check=skip=StageNameCasing\n#\n# check=skip=MaintainerDeprecated\nFROM a AS Bee\n", ["4 StageNameCasing: Stage name 'Bee' should be lowercase"]),
+        (
+            "# check=skip=StageNameCasing\n#\n# check=skip=MaintainerDeprecated\nFROM a AS Bee\n",
+            ["4 StageNameCasing: Stage name 'Bee' should be lowercase"]
+        ),
         ("FROM a\n# check=skip=all\nMAINTAINER x", []),
     ])
     func `finds`(text: String, expected: [String]) throws {
@@ -341,10 +431,15 @@ import Testing
 
     @Test func `options switch rules off and on`() throws {
         #expect(try Self.warnings("FROM a AS Bee", "skip=all") == [])
-        #expect(try Self.warnings("FROM a as Bee", " skip = StageNameCasing , FromAsCasing ;error=true") == [])
+        #expect(
+            try Self.warnings("FROM a as Bee", " skip = StageNameCasing , FromAsCasing ;error=true")
+                == []
+        )
         #expect(
             try Self.warnings("# other text\nFROM a AS b", "experimental=all")
-                == ["2 InvalidDefinitionDescription: Comment for FROM should follow the format: `# b <description>`"]
+                == [
+                    "2 InvalidDefinitionDescription: Comment for FROM should follow the format: `# b <description>`"
+                ]
         )
         var linter = Linter(options: try LintOptions(parsing: "error=true"))
         _ = try Dockerfile(parsing: Array("FROM a as Bee".utf8), linter: &linter)
@@ -354,7 +449,10 @@ import Testing
     @Test(arguments: [
         ("skip", "cannot read check option \"skip\": it has no ="),
         ("error=maybe", "cannot read check option error=maybe: it must be true or false"),
-        ("skp=all", "unknown check option skp; allowed are skip, error and experimental; did you mean skip"),
+        (
+            "skp=all",
+            "unknown check option skp; allowed are skip, error and experimental; did you mean skip"
+        ),
     ])
     func `refuses options`(text: String, message: String) {
         let error = #expect(throws: DockerfileError.self) { try LintOptions(parsing: text) }

@@ -21,17 +21,28 @@ import Testing
         ("#  ESCAPE = `  \nRUN a `\n b", "(run \"a  b\")"),
         ("# x\n# escape=`\nRUN a `\nUSER b", "(run \"a `\")\n(user \"b\")"),
         ("RUN [\"a\", \"b\\n\\u00e9\\ud83d\\ude00\\ud800\"]", "(run \"a\" \"b\\né😀�\")"),
-        ("RUN [a]", "(run \"[a]\")"), ("RUN [\"a\"] x", "(run \"[\\\"a\\\"] x\")"), ("CMD []", "(cmd)"),
-        ("COPY [\"a b\", \"c\"]", "(copy \"a b\" \"c\")"), ("COPY a  b\tc", "(copy \"a\" \"b\" \"c\")"),
+        ("RUN [a]", "(run \"[a]\")"), ("RUN [\"a\"] x", "(run \"[\\\"a\\\"] x\")"),
+        ("CMD []", "(cmd)"),
+        ("COPY [\"a b\", \"c\"]", "(copy \"a b\" \"c\")"),
+        ("COPY a  b\tc", "(copy \"a\" \"b\" \"c\")"),
         ("COPY --from=x --chown=\"a b\" a b", "(copy [\"--from=x\" \"--chown=a b\"] \"a\" \"b\")"),
-        ("RUN --mount=a -- --x y", "(run [\"--mount=a\"] \"--x y\")"), ("RUN --a\\ b c", "(run [\"--a b\"] \"c\")"),
+        ("RUN --mount=a -- --x y", "(run [\"--mount=a\"] \"--x y\")"),
+        ("RUN --a\\ b c", "(run [\"--a b\"] \"c\")"),
         ("RUN --a=$é c", "(run [\"--a=$é\"] \"c\")"), ("RUN -x", "(run \"-x\")"),
-        ("ENV a=b c='d e' f=\"g h\" i=j\\ k", "(env \"a\" \"b\" \"=\" \"c\" \"'d e'\" \"=\" \"f\" \"\\\"g h\\\"\" \"=\" \"i\" \"j\\\\ k\" \"=\")"),
-        ("ENV a b  c", "(env \"a\" \"b  c\" \"\")"), ("LABEL a=", "(label \"a\" \"\" \"=\")"), ("ENV a=b\\", "(env \"a\" \"b\" \"=\")"),
+        (
+            "ENV a=b c='d e' f=\"g h\" i=j\\ k",
+            "(env \"a\" \"b\" \"=\" \"c\" \"'d e'\" \"=\" \"f\" \"\\\"g h\\\"\" \"=\" \"i\" \"j\\\\ k\" \"=\")"
+        ),
+        ("ENV a b  c", "(env \"a\" \"b  c\" \"\")"), ("LABEL a=", "(label \"a\" \"\" \"=\")"),
+        ("ENV a=b\\", "(env \"a\" \"b\" \"=\")"),
         ("ARG a b=c d='e f'", "(arg \"a\" \"b=c\" \"d='e f'\")"),
-        ("HEALTHCHECK --interval=1s CMD [\"a\"]", "(healthcheck [\"--interval=1s\"] \"CMD\" \"a\")"),
+        (
+            "HEALTHCHECK --interval=1s CMD [\"a\"]",
+            "(healthcheck [\"--interval=1s\"] \"CMD\" \"a\")"
+        ),
         ("HEALTHCHECK CMD a b", "(healthcheck \"CMD\" \"a b\")"),
-        ("ONBUILD RUN --x a", "(onbuild (run [\"--x\"] \"a\"))"), ("ONBUILD", "(onbuild)"), ("FOO bar", "(foo \"\")"),
+        ("ONBUILD RUN --x a", "(onbuild (run [\"--x\"] \"a\"))"), ("ONBUILD", "(onbuild)"),
+        ("FOO bar", "(foo \"\")"),
         ("RUN", "(run)"), ("RUN a\u{A0}", "(run \"a\")"),
     ])
     func `splits`(text: String, expected: String) throws {
@@ -39,7 +50,9 @@ import Testing
     }
 
     @Test func `places are those of the source, across continuation lines`() throws {
-        let tree = try SyntaxTree(parsing: Array("FROM a\n\n  RUN --x=y \\\n # c\n   tail\nENV é=1 k=v".utf8))
+        let tree = try SyntaxTree(
+            parsing: Array("FROM a\n\n  RUN --x=y \\\n # c\n   tail\nENV é=1 k=v".utf8)
+        )
         let run = tree.nodes[1]
         #expect(run.lines == 3...5)
         #expect(run.keyword.range == Self.range(3, 3, 3, 6))
@@ -52,7 +65,12 @@ import Testing
         #expect(tree.nodes[2].arguments[4].range == Self.range(6, 12, 6, 13))
     }
 
-    private static func range(_ line: Int, _ column: Int, _ endLine: Int, _ endColumn: Int) -> SourceRange {
+    private static func range(
+        _ line: Int,
+        _ column: Int,
+        _ endLine: Int,
+        _ endColumn: Int
+    ) -> SourceRange {
         SourceRange(
             start: SourcePosition(line: line, column: column),
             end: SourcePosition(line: endLine, column: endColumn)
@@ -60,7 +78,8 @@ import Testing
     }
 
     @Test func `comments stay with the instruction after them`() throws {
-        let text = "# syntax=x\n# lost\n#\n# first\n\n#  second \nFROM a\nRUN b \\\n# inside\n c\n # indented\nRUN d"
+        let text =
+            "# syntax=x\n# lost\n#\n# first\n\n#  second \nFROM a\nRUN b \\\n# inside\n c\n # indented\nRUN d"
         let tree = try SyntaxTree(parsing: Array(text.utf8))
         #expect(tree.nodes[0].comments == ["first", "second"])
         #expect(tree.nodes[1].comments == [])
@@ -68,7 +87,9 @@ import Testing
     }
 
     @Test func `an empty line within an instruction is remembered`() throws {
-        let tree = try SyntaxTree(parsing: Array("FROM a\nRUN b \\\n\n c \\\n \n d\nRUN e \\\n# no\n f".utf8))
+        let tree = try SyntaxTree(
+            parsing: Array("FROM a\nRUN b \\\n\n c \\\n \n d\nRUN e \\\n# no\n f".utf8)
+        )
         #expect(tree.emptyContinuationLines == [6])
     }
 
@@ -123,26 +144,62 @@ import Testing
 
     // MARK: Errors
 
-    @Test(arguments: [
-        ("", .noInstructions, "cannot build from this file: it holds no instruction", nil),
-        ("# only\n\n", .noInstructions, "cannot build from this file: it holds no instruction", nil),
-        ("# escape=x\nFROM a", .badDirective, "invalid escape character x; allowed are \\ and `", 1...1),
-        ("# escape= \nFROM a", .badDirective, "invalid escape character  ; allowed are \\ and `", 1...1),
-        ("# syntax=a\n# syntax=b\nFROM a", .badDirective, "only one syntax directive can be used", 2...2),
-        ("FROM a\nENV x\n", .badArguments, "ENV must have two arguments; write ENV x=value", 2...2),
-        ("FROM a\nENV x=1 \\\n y\n", .badArguments, "cannot find = in \"y\": ENV takes name=value pairs", 2...3),
-        ("RUN [\"a\",\n", .noInstructions, "", nil),
-        ("RUN [\"a\", 1]", .badArguments, "a JSON array of arguments must hold strings only", 1...1),
-        ("RUN <<A\nx\n", .badHeredoc, "heredoc A is not terminated: no line holds A alone", 1...2),
-        ("ONBUILD ONBUILD ONBUILD ONBUILD RUN x", .badTrigger, "ONBUILD cannot hold another ONBUILD", 1...1),
-    ] as [(String, DockerfileError.Code, String, ClosedRange<Int>?)])
-    func `refuses`(text: String, code: DockerfileError.Code, message: String, lines: ClosedRange<Int>?) throws {
+    @Test(
+        arguments: [
+            ("", .noInstructions, "cannot build from this file: it holds no instruction", nil),
+            (
+                "# only\n\n", .noInstructions,
+                "cannot build from this file: it holds no instruction", nil
+            ),
+            (
+                "# escape=x\nFROM a", .badDirective,
+                "invalid escape character x; allowed are \\ and `", 1...1
+            ),
+            (
+                "# escape= \nFROM a", .badDirective,
+                "invalid escape character  ; allowed are \\ and `", 1...1
+            ),
+            (
+                "# syntax=a\n# syntax=b\nFROM a", .badDirective,
+                "only one syntax directive can be used", 2...2
+            ),
+            (
+                "FROM a\nENV x\n", .badArguments, "ENV must have two arguments; write ENV x=value",
+                2...2
+            ),
+            (
+                "FROM a\nENV x=1 \\\n y\n", .badArguments,
+                "cannot find = in \"y\": ENV takes name=value pairs", 2...3
+            ),
+            ("RUN [\"a\",\n", .noInstructions, "", nil),
+            (
+                "RUN [\"a\", 1]", .badArguments, "a JSON array of arguments must hold strings only",
+                1...1
+            ),
+            (
+                "RUN <<A\nx\n", .badHeredoc, "heredoc A is not terminated: no line holds A alone",
+                1...2
+            ),
+            (
+                "ONBUILD ONBUILD ONBUILD ONBUILD RUN x", .badTrigger,
+                "ONBUILD cannot hold another ONBUILD", 1...1
+            ),
+        ] as [(String, DockerfileError.Code, String, ClosedRange<Int>?)]
+    )
+    func `refuses`(
+        text: String,
+        code: DockerfileError.Code,
+        message: String,
+        lines: ClosedRange<Int>?
+    ) throws {
         if message.isEmpty {
             // Broken JSON is a shell command.
             #expect(try Self.dump(text) == "(run \"[\\\"a\\\",\")")
             return
         }
-        let error = #expect(throws: DockerfileError.self) { try SyntaxTree(parsing: Array(text.utf8)) }
+        let error = #expect(throws: DockerfileError.self) {
+            try SyntaxTree(parsing: Array(text.utf8))
+        }
         #expect(error?.code == code)
         #expect(error?.message == message)
         #expect(error?.lines == lines)
@@ -155,7 +212,9 @@ import Testing
         let error = #expect(throws: DockerfileError.self) {
             try SyntaxTree(parsing: Array(("FROM a\n" + fits + "x").utf8))
         }
-        #expect(error?.description == "Dockerfile:2:1: line has 65536 bytes, at most 65535 are allowed")
+        #expect(
+            error?.description == "Dockerfile:2:1: line has 65536 bytes, at most 65535 are allowed"
+        )
     }
 
     @Test(.timeLimit(.minutes(1)))
@@ -164,11 +223,15 @@ import Testing
         #expect(try SyntaxTree(parsing: Array(continued.utf8)).nodes.count == 1)
         let nested = "RUN [" + String(repeating: "[", count: 60_000)
         #expect(try Self.dump(nested).hasPrefix("(run \"[["))
-        let deep = "CMD [" + String(repeating: "[", count: 9_000) + String(repeating: "]", count: 9_000) + "]"
+        let deep =
+            "CMD [" + String(repeating: "[", count: 9_000) + String(repeating: "]", count: 9_000)
+            + "]"
         #expect(throws: DockerfileError.self) { try Self.dump(deep) }
         let onbuild = String(repeating: "ONBUILD ", count: 8_000)
         #expect(throws: DockerfileError.self) { try Self.dump(onbuild) }
-        let heredocs = "RUN " + String(repeating: "<<A ", count: 10_000) + "\n" + String(repeating: "A\n", count: 10_000)
+        let heredocs =
+            "RUN " + String(repeating: "<<A ", count: 10_000) + "\n"
+            + String(repeating: "A\n", count: 10_000)
         #expect(try SyntaxTree(parsing: Array(heredocs.utf8)).nodes[0].heredocs.count == 10_000)
         let dollars = "FROM a\nRUN <<" + String(repeating: "${a:-", count: 10_000)
         #expect(try SyntaxTree(parsing: Array(dollars.utf8)).nodes.count == 2)
@@ -181,8 +244,10 @@ import Testing
             return Int(state >> 33) % bound
         }
         let pieces = [
-            "FROM a\n", "RUN ", "COPY ", "ONBUILD ", "HEALTHCHECK ", "CMD", "--mount=type=", "--", "<<A", "A\n", "\n", "\r\n",
-            "\\\n", "[\"", "\"]", "\\", "'", "\"", "=", "# escape=`\n", "ENV ", "$", "é", "\t", " ", "ARG ", "EXPOSE ", "VOLUME ",
+            "FROM a\n", "RUN ", "COPY ", "ONBUILD ", "HEALTHCHECK ", "CMD", "--mount=type=", "--",
+            "<<A", "A\n", "\n", "\r\n",
+            "\\\n", "[\"", "\"]", "\\", "'", "\"", "=", "# escape=`\n", "ENV ", "$", "é", "\t", " ",
+            "ARG ", "EXPOSE ", "VOLUME ",
         ].map { Array($0.utf8) }
         for _ in 0..<3_000 {
             var source: [UInt8] = []
@@ -201,9 +266,12 @@ import Testing
 
 @Suite struct DirectiveTests {
     @Test(arguments: [
-        ("# syntax=docker/dockerfile:1\nFROM a", "docker/dockerfile:1", 1), ("#syntax = a b=c \n", "a b=c", 1),
-        ("\u{FEFF}# SYNTAX=x\r\n", "x", 1), ("#!/bin/sh\n# syntax=x", "x", 2), ("# escape=`\n# syntax=x", "x", 2),
-        ("// syntax=x\nfoo", "x", 1), ("#!/usr/bin/env x\n//syntax=y", "y", 2), ("{\"syntax\": \"x\", \"a\": [1]}", "x", 1),
+        ("# syntax=docker/dockerfile:1\nFROM a", "docker/dockerfile:1", 1),
+        ("#syntax = a b=c \n", "a b=c", 1),
+        ("\u{FEFF}# SYNTAX=x\r\n", "x", 1), ("#!/bin/sh\n# syntax=x", "x", 2),
+        ("# escape=`\n# syntax=x", "x", 2),
+        ("// syntax=x\nfoo", "x", 1), ("#!/usr/bin/env x\n//syntax=y", "y", 2),
+        ("{\"syntax\": \"x\", \"a\": [1]}", "x", 1),
         ("{\"syntax\":\"a\",\"syntax\":\"b\"}", "b", 1), ("# check=skip=all\n# syntax=y", "y", 2),
     ])
     func `finds the frontend a file asks for`(text: String, value: String, line: Int) {
@@ -214,8 +282,10 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "FROM a\n# syntax=x", "\n# syntax=x", " # syntax=x", "# syntaxx=x", "# syntax", "# syntax=", "# foo=bar\n# syntax=x",
-        "{\"syntax\":1}", "{\"syntax\":\"x\"} trailing", "[\"syntax\"]", "{\"a\":{\"syntax\":\"x\"}}", "#!only a shebang",
+        "", "FROM a\n# syntax=x", "\n# syntax=x", " # syntax=x", "# syntaxx=x", "# syntax",
+        "# syntax=", "# foo=bar\n# syntax=x",
+        "{\"syntax\":1}", "{\"syntax\":\"x\"} trailing", "[\"syntax\"]",
+        "{\"a\":{\"syntax\":\"x\"}}", "#!only a shebang",
         "# escape=`\n# escape=`\n# syntax=x", "//\n// syntax=x",
     ])
     func `finds none where there is none`(text: String) {
@@ -223,7 +293,9 @@ import Testing
     }
 
     @Test func `finds the check directive only with a hash`() {
-        #expect(Directive.find(.check, in: Array("# check=error=true\n".utf8))?.value == "error=true")
+        #expect(
+            Directive.find(.check, in: Array("# check=error=true\n".utf8))?.value == "error=true"
+        )
         #expect(Directive.find(.check, in: Array("// check=error=true\n".utf8)) == nil)
     }
 }

@@ -48,7 +48,8 @@ enum TreeDump {
                 } else if scalar.value < 0x80 {
                     result += "\\x" + hex(scalar, 2)
                 } else {
-                    result += scalar.value < 0x10000 ? "\\u" + hex(scalar, 4) : "\\U" + hex(scalar, 8)
+                    result +=
+                        scalar.value < 0x10000 ? "\\u" + hex(scalar, 4) : "\\U" + hex(scalar, 8)
                 }
             }
         }
@@ -63,7 +64,8 @@ enum TreeDump {
     private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
         if scalar == " " { return true }
         switch scalar.properties.generalCategory {
-        case .control, .format, .surrogate, .privateUse, .unassigned, .spaceSeparator, .lineSeparator,
+        case .control, .format, .surrogate, .privateUse, .unassigned, .spaceSeparator,
+            .lineSeparator,
             .paragraphSeparator:
             return false
         default: return true

@@ -25,31 +25,44 @@ import Testing
     static let single: [Example] = [
         .init("**", "file", true), .init("**", "dir/file", true), .init("**", "a/b/c", true),
         .init("**/", "file", true), .init("**/", "dir/file", true),
-        .init("**/**", "dir/file", true), .init("dir/**", "dir/file", true), .init("dir/**", "dir/sub/f", true),
-        .init("dir/**", "dir", false), .init("dir/**", "dirt/f", false), .init("dir/**", "other/dir/f", false),
-        .init("**/dir", "dir", true), .init("**/dir", "a/b/dir", true), .init("**/dir", "a/bdir", false),
-        .init("**/dir", "dir/f", true), .init("**/dir2/*", "dir/dir2/file", true), .init("**/dir2/*", "dir2/file", true),
+        .init("**/**", "dir/file", true), .init("dir/**", "dir/file", true),
+        .init("dir/**", "dir/sub/f", true),
+        .init("dir/**", "dir", false), .init("dir/**", "dirt/f", false),
+        .init("dir/**", "other/dir/f", false),
+        .init("**/dir", "dir", true), .init("**/dir", "a/b/dir", true),
+        .init("**/dir", "a/bdir", false),
+        .init("**/dir", "dir/f", true), .init("**/dir2/*", "dir/dir2/file", true),
+        .init("**/dir2/*", "dir2/file", true),
         .init("**/dir2/**", "dir/dir2/dir2/file", true), .init("**/dir2/**", "dir/dir2", false),
-        .init("**file", "file", true), .init("**file", "dir/file", true), .init("**/file", "dir/file", true),
+        .init("**file", "file", true), .init("**file", "dir/file", true),
+        .init("**/file", "dir/file", true),
         .init("**file", "dir/afile", true), .init("**/file", "dir/afile", false),
         .init("**file*", "afile1", false), .init("**file*", "file1", true),
         .init("a**b", "ab", true), .init("a**b", "a/x/b", true), .init("a**b", "ax/b", true),
-        .init("a/**/b", "a/b", true), .init("a/**/b", "a/x/y/b", true), .init("a/**/b", "a/xb", false),
-        .init("**/*.txt", "x.txt", true), .init("**/*.txt", "a/b/x.txt", true), .init("**/*.txt", "a/x.txt.gz", false),
-        .init("*.txt", "x.txt", true), .init("*.txt", "a/x.txt", false), .init("*/*.txt", "a/x.txt", true),
+        .init("a/**/b", "a/b", true), .init("a/**/b", "a/x/y/b", true),
+        .init("a/**/b", "a/xb", false),
+        .init("**/*.txt", "x.txt", true), .init("**/*.txt", "a/b/x.txt", true),
+        .init("**/*.txt", "a/x.txt.gz", false),
+        .init("*.txt", "x.txt", true), .init("*.txt", "a/x.txt", false),
+        .init("*/*.txt", "a/x.txt", true),
         .init("a*", "abc/def", true), .init("a?c", "abc", true), .init("a?c", "a/c", false),
         .init("[a-c]x", "bx", true), .init("[^a-c]x", "bx", false), .init("[^a-c]x", "dx", true),
         .init("a\\*b", "a*b", true), .init("a\\*b", "axb", false),
-        .init("a.b", "a.b", true), .init("a.b", "axb", false), .init("a+b", "a+b", true), .init("a+b", "aab", false),
+        .init("a.b", "a.b", true), .init("a.b", "axb", false), .init("a+b", "a+b", true),
+        .init("a+b", "aab", false),
         .init("(x|y)*", "(x|y)z", true), .init("{a,b}", "a", false), .init("$x*", "$xy", true),
         .init("^a*", "^ab", true), .init("^a*", "ab", false),
         .init("foo", "foo", true), .init("foo", "foo/bar", true), .init("foo", "foobar", false),
-        .init("foo/bar", "foo", false), .init("foo/bar", "foo/bar/baz", true), .init("./foo", "foo", true),
-        .init("foo/", "foo", true), .init("foo//bar/../baz", "foo/baz", true), .init("  foo  ", "foo", true),
-        .init("é?", "éx", true), .init("?", "é", true), .init("??", "é", false), .init("[α-ω]", "λ", true),
+        .init("foo/bar", "foo", false), .init("foo/bar", "foo/bar/baz", true),
+        .init("./foo", "foo", true),
+        .init("foo/", "foo", true), .init("foo//bar/../baz", "foo/baz", true),
+        .init("  foo  ", "foo", true),
+        .init("é?", "éx", true), .init("?", "é", true), .init("??", "é", false),
+        .init("[α-ω]", "λ", true),
         .init("*", "x", true), .init("*", "x/y", true), .init("*/*", "x", false),
         .init("a/*/c", "a/b/c/d", true), .init("a/*/c", "a/b/d", false), .init("***", "x/y", true),
-        .init("a/****", "a/x/y", true), .init("**/a/**/b/**", "x/a/y/b/z", true), .init("**/a/**/b", "x/b/a", false),
+        .init("a/****", "a/x/y", true), .init("**/a/**/b/**", "x/a/y/b/z", true),
+        .init("**/a/**/b", "x/b/a", false),
         .init("x*y*z", "xaybz", true), .init("x*y*z", "xayb", false),
     ]
 
@@ -61,13 +74,16 @@ import Testing
 
     static let lists: [Example] = [
         .init(["*", "!keep"], "keep", false), .init(["*", "!keep"], "other", true),
-        .init(["*", "!keep"], "keep/file", false), .init(["dir", "!dir/keep"], "dir/keep/x", false),
-        .init(["dir", "!dir/keep"], "dir/x", true), .init(["dir", "!dir/keep", "dir/keep/x"], "dir/keep/x", true),
+        .init(["*", "!keep"], "keep/file", false),
+        .init(["dir", "!dir/keep"], "dir/keep/x", false),
+        .init(["dir", "!dir/keep"], "dir/x", true),
+        .init(["dir", "!dir/keep", "dir/keep/x"], "dir/keep/x", true),
         .init(["!keep", "*"], "keep", true), .init(["**/*.md", "!README*.md"], "README.md", false),
         .init(["**/*.md", "!README*.md"], "a/README.md", true),
         .init(["*.md", "!README*.md", "README-secret.md"], "README-secret.md", true),
         .init(["*.md", "!README*.md", "README-secret.md"], "README-public.md", false),
-        .init([], "x", false), .init(["", "  "], "x", false), .init(["**", "!**/*.go"], "a/b.go", false),
+        .init([], "x", false), .init(["", "  "], "x", false),
+        .init(["**", "!**/*.go"], "a/b.go", false),
         .init(["**", "!**/*.go"], "a/b.c", true),
     ]
 
@@ -100,12 +116,18 @@ import Testing
 
     @Test(arguments: [
         ("src/*.c", "src", true), ("src/*.c", "doc", false), ("src/*.c", "src/sub", false),
-        ("src/**/x", "src/a/b", true), ("**/x", "anything", true), ("a/b/c", "a/b", true), ("a/b/c", "a/x", false),
-        ("a/b", "a/b/c", true), ("a*/b", "abc", true), ("a*/b", "b", false), ("a/**", "a", true), ("ab**", "a", false),
+        ("src/**/x", "src/a/b", true), ("**/x", "anything", true), ("a/b/c", "a/b", true),
+        ("a/b/c", "a/x", false),
+        ("a/b", "a/b/c", true), ("a*/b", "abc", true), ("a*/b", "b", false), ("a/**", "a", true),
+        ("ab**", "a", false),
         ("*", "x/y", true), ("lib/[a-c]*/d", "lib/bob", true), ("lib/[a-c]*/d", "lib/zoe", false),
         ("lib/[a-c]*/d", "li", false), ("lib/[a-c]*/d", "lib", true),
     ])
-    func `knows below which directories it could match`(pattern: String, directory: String, expected: Bool) throws {
+    func `knows below which directories it could match`(
+        pattern: String,
+        directory: String,
+        expected: Bool
+    ) throws {
         let included = try PatternMatcher(patterns: [pattern])
         #expect(included.couldMatch(below: directory) == expected)
         #expect(!included.couldExcept(below: directory))
@@ -119,9 +141,13 @@ import Testing
         #expect(!matcher.matchesOrParentMatches("cafe\u{301}"))
     }
 
-    @Test(arguments: ["[", "[]", "[a", "[a-", "[a-]", "[-a]", "a[", "a\\", "[\\", "[^", "[^]", "x/[a"])
+    @Test(arguments: [
+        "[", "[]", "[a", "[a-", "[a-]", "[-a]", "a[", "a\\", "[\\", "[^", "[^]", "x/[a",
+    ])
     func `refuses a malformed pattern`(pattern: String) {
-        let error = #expect(throws: PathPatternError.self) { try PatternMatcher(patterns: ["ok", pattern]) }
+        let error = #expect(throws: PathPatternError.self) {
+            try PatternMatcher(patterns: ["ok", pattern])
+        }
         #expect(error?.code == .malformedPattern)
         #expect(throws: PathPatternError.self) { try shellMatch(pattern, "zzz") }
     }
@@ -130,7 +156,8 @@ import Testing
         let error = #expect(throws: PathPatternError.self) { try PatternMatcher(patterns: ["!"]) }
         #expect(error?.code == .emptyException)
         #expect(
-            error?.message == "cannot use pattern \"!\": it makes an exception to nothing; write a path after the !"
+            error?.message
+                == "cannot use pattern \"!\": it makes an exception to nothing; write a path after the !"
         )
     }
 

@@ -5,26 +5,39 @@ import Testing
 
 @Suite struct ShellMatchTests {
     @Test(arguments: [
-        ("abc", "abc", true), ("*", "abc", true), ("*c", "abc", true), ("a*", "a", true), ("a*", "abc", true),
-        ("a*", "ab/c", false), ("a*/b", "abc/b", true), ("a*/b", "a/c/b", false), ("a*b*c*d*e*/f", "axbxcxdxe/f", true),
+        ("abc", "abc", true), ("*", "abc", true), ("*c", "abc", true), ("a*", "a", true),
+        ("a*", "abc", true),
+        ("a*", "ab/c", false), ("a*/b", "abc/b", true), ("a*/b", "a/c/b", false),
+        ("a*b*c*d*e*/f", "axbxcxdxe/f", true),
         ("a*b*c*d*e*/f", "axbxcxdxexxx/f", true), ("a*b*c*d*e*/f", "axbxcxdxe/xxx/f", false),
-        ("a*b?c*x", "abxbbxdbxebxczzx", true), ("a*b?c*x", "abxbbxdbxebxczzy", false), ("ab[c]", "abc", true),
-        ("ab[b-d]", "abc", true), ("ab[e-g]", "abc", false), ("ab[^c]", "abc", false), ("ab[^e-g]", "abc", true),
-        ("a\\*b", "a*b", true), ("a\\*b", "ab", false), ("a?b", "a☺b", true), ("a[^a]b", "a☺b", true),
-        ("a???b", "a☺b", false), ("a[^a][^a][^a]b", "a☺b", false), ("[a-ζ]*", "α", true), ("*[a-ζ]", "A", false),
+        ("a*b?c*x", "abxbbxdbxebxczzx", true), ("a*b?c*x", "abxbbxdbxebxczzy", false),
+        ("ab[c]", "abc", true),
+        ("ab[b-d]", "abc", true), ("ab[e-g]", "abc", false), ("ab[^c]", "abc", false),
+        ("ab[^e-g]", "abc", true),
+        ("a\\*b", "a*b", true), ("a\\*b", "ab", false), ("a?b", "a☺b", true),
+        ("a[^a]b", "a☺b", true),
+        ("a???b", "a☺b", false), ("a[^a][^a][^a]b", "a☺b", false), ("[a-ζ]*", "α", true),
+        ("*[a-ζ]", "A", false),
         ("a?b", "a/b", false), ("a*b", "a/b", false), ("[\\]a]", "]", true), ("[\\-]", "-", true),
-        ("[x\\-]", "x", true), ("[x\\-]", "z", false), ("[\\-x]", "a", false), ("[z-a]", "m", false),
-        ("*x", "xxx", true), ("**", "a", true), ("**", "a/b", false), ("", "", true), ("", "a", false), ("a", "", false),
+        ("[x\\-]", "x", true), ("[x\\-]", "z", false), ("[\\-x]", "a", false),
+        ("[z-a]", "m", false),
+        ("*x", "xxx", true), ("**", "a", true), ("**", "a/b", false), ("", "", true),
+        ("", "a", false), ("a", "", false),
     ])
-    func `agrees with the documented grammar`(pattern: String, name: String, expected: Bool) throws {
+    func `agrees with the documented grammar`(pattern: String, name: String, expected: Bool) throws
+    {
         #expect(try shellMatch(pattern, name) == expected)
     }
 
     @Test(arguments: [
-        ("", "."), ("abc", "abc"), ("abc/def", "abc/def"), (".", "."), ("..", ".."), ("../..", "../.."), ("/abc", "/abc"),
-        ("/", "/"), ("abc/", "abc"), ("./", "."), ("//a", "/a"), ("a//b///c", "a/b/c"), ("abc/./def", "abc/def"),
-        ("/./abc", "/abc"), ("abc/../def", "def"), ("abc/..", "."), ("/..", "/"), ("/../abc", "/abc"),
-        ("abc/../../def", "../def"), ("../../abc/..", "../.."), ("abc/def/../../../ghi", "../ghi"), ("...", "..."),
+        ("", "."), ("abc", "abc"), ("abc/def", "abc/def"), (".", "."), ("..", ".."),
+        ("../..", "../.."), ("/abc", "/abc"),
+        ("/", "/"), ("abc/", "abc"), ("./", "."), ("//a", "/a"), ("a//b///c", "a/b/c"),
+        ("abc/./def", "abc/def"),
+        ("/./abc", "/abc"), ("abc/../def", "def"), ("abc/..", "."), ("/..", "/"),
+        ("/../abc", "/abc"),
+        ("abc/../../def", "../def"), ("../../abc/..", "../.."), ("abc/def/../../../ghi", "../ghi"),
+        ("...", "..."),
         ("é/./x", "é/x"), ("a/..b/..", "a"),
     ])
     func `cleans paths by text alone`(path: String, expected: String) {
@@ -32,7 +45,8 @@ import Testing
     }
 
     @Test func `reads an ignore file`() throws {
-        let text = "\u{FEFF}# comment\r\n\r\n  /abs/./path/ \r\n*.o\n! /keep \n!\n /\n #not a comment\n./a/../b\n\ttab\t\nlast"
+        let text =
+            "\u{FEFF}# comment\r\n\r\n  /abs/./path/ \r\n*.o\n! /keep \n!\n /\n #not a comment\n./a/../b\n\ttab\t\nlast"
         #expect(
             try readIgnoreFile(Array(text.utf8)) == [
                 "abs/path", "*.o", "!keep", "!", "/", "#not a comment", "b", "tab", "last",
@@ -42,7 +56,9 @@ import Testing
     }
 
     @Test func `refuses an ignore file with an endless line`() {
-        let bytes = Array("a\n".utf8) + [UInt8](repeating: UInt8(ascii: "x"), count: ignoreFileLineByteLimit + 1)
+        let bytes =
+            Array("a\n".utf8)
+            + [UInt8](repeating: UInt8(ascii: "x"), count: ignoreFileLineByteLimit + 1)
         let error = #expect(throws: PathPatternError.self) { try readIgnoreFile(bytes) }
         #expect(error?.code == .lineTooLong)
         #expect(
@@ -89,12 +105,14 @@ import Testing
     @Test(.timeLimit(.minutes(1)))
     func `fifty thousand paths against thirty patterns`() throws {
         let patterns =
-            (0..<10).map { "build\($0)" } + (0..<10).map { "**/*.ext\($0)" } + (0..<5).map { "src/*/gen\($0)/**" }
+            (0..<10).map { "build\($0)" } + (0..<10).map { "**/*.ext\($0)" }
+            + (0..<5).map { "src/*/gen\($0)/**" }
             + ["**/node_modules", "!src/keep/**", "docs/**", "*.log", "**/__pycache__/*"]
         let matcher = try PatternMatcher(patterns: patterns)
         var ignored = 0
         for index in 0..<50_000 {
-            let path = "src/module\(index % 100)/directory/file\(index).\(index % 7 == 0 ? "ext3" : "swift")"
+            let path =
+                "src/module\(index % 100)/directory/file\(index).\(index % 7 == 0 ? "ext3" : "swift")"
             if matcher.matchesOrParentMatches(path) { ignored += 1 }
         }
         #expect(ignored == 7_143)

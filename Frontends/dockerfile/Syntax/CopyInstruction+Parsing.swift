@@ -17,7 +17,8 @@ extension CopySources {
         }
         var contents: [String: [UInt8]] = [:]
         for heredoc in node.heredocs {
-            contents[heredoc.name] = heredoc.stripsTabs ? heredoc.contentWithoutTabs : heredoc.content
+            contents[heredoc.name] =
+                heredoc.stripsTabs ? heredoc.contentWithoutTabs : heredoc.content
         }
         self.init(paths: [], destination: last.text)
         for word in node.arguments.dropLast() {
@@ -43,7 +44,8 @@ extension CopyInstruction {
         let flags = try FlagSet(
             node,
             allowed: [
-                "chown": .string, "from": .string, "chmod": .string, "link": .boolean, "exclude": .strings,
+                "chown": .string, "from": .string, "chmod": .string, "link": .boolean,
+                "exclude": .strings,
                 "parents": .boolean,
             ]
         )
@@ -63,7 +65,8 @@ extension AddInstruction {
         let flags = try FlagSet(
             node,
             allowed: [
-                "chown": .string, "chmod": .string, "link": .boolean, "keep-git-dir": .boolean, "checksum": .string,
+                "chown": .string, "chmod": .string, "link": .boolean, "keep-git-dir": .boolean,
+                "checksum": .string,
                 "unpack": .boolean, "exclude": .strings,
             ]
         )

@@ -12,7 +12,9 @@ package struct Directive: Sendable, Hashable {
     }
 
     package let kind: Kind
-    /// The value, trimmed. Of `syntax`, the words after the first are arguments to the frontend.
+    /// The value, trimmed.
+    ///
+    /// Of `syntax`, the words after the first are arguments to the frontend.
     package let value: String
     /// The line it stands in, counted from 1; 1 as well for a member of a JSON document.
     package let line: Int
@@ -58,17 +60,26 @@ package struct Directive: Sendable, Hashable {
         return find(kind, in: source, from: start.offset, line: start.line, leader: "#")
     }
 
-    /// The frontend a file asks for: `# syntax=`, `// syntax=`, or the member `syntax` of a JSON document.
+    /// The frontend a file asks for: `# syntax=`, `// syntax=`, or the member `syntax` of a JSON
+    /// document.
     ///
     /// A byte order mark and a first line that begins with `#!` are skipped.
     package static func detectSyntax(in source: [UInt8]) -> Directive? {
         let start = contentStart(source)
         for leader in ["#", "//"] {
-            if let found = find(.syntax, in: source, from: start.offset, line: start.line, leader: leader) {
+            if let found = find(
+                .syntax,
+                in: source,
+                from: start.offset,
+                line: start.line,
+                leader: leader
+            ) {
                 return found
             }
         }
-        guard let value = JSONText.stringMember("syntax", of: source, from: start.offset) else { return nil }
+        guard let value = JSONText.stringMember("syntax", of: source, from: start.offset) else {
+            return nil
+        }
         return Directive(.syntax, value: value, line: start.line)
     }
 
@@ -76,7 +87,9 @@ package struct Directive: Sendable, Hashable {
     private static func contentStart(_ source: [UInt8]) -> (offset: Int, line: Int) {
         let offset = byteOrderMarkLength(source)
         guard source[offset...].starts(with: "#!".utf8) else { return (offset, 1) }
-        guard let end = source[offset...].firstIndex(of: .lineFeed) else { return (source.count, 2) }
+        guard let end = source[offset...].firstIndex(of: .lineFeed) else {
+            return (source.count, 2)
+        }
         return (end + 1, 2)
     }
 
@@ -115,9 +128,17 @@ struct DirectiveReader {
 
     /// - Returns: The directive of this line, or nil, after which there are none.
     /// - Throws: `badDirective` for a second directive of the same kind.
-    mutating func read(_ bytes: [UInt8], _ range: Range<Int>, line: Int) throws(DockerfileError) -> Directive? {
+    mutating func read(
+        _ bytes: [UInt8],
+        _ range: Range<Int>,
+        line: Int
+    ) throws(DockerfileError) -> Directive? {
         guard !isDone, bytes[range].starts(with: leader),
-            let directive = Directive(bytes, range.lowerBound + leader.count..<range.upperBound, line: line)
+            let directive = Directive(
+                bytes,
+                range.lowerBound + leader.count..<range.upperBound,
+                line: line
+            )
         else {
             isDone = true
             return nil
@@ -141,5 +162,7 @@ func byteOrderMarkLength(_ bytes: [UInt8]) -> Int {
 extension UInt8 {
     fileprivate var isASCIILetter: Bool { (self | 0x20) >= 0x61 && (self | 0x20) <= 0x7A }
     fileprivate var isASCIIAlphanumeric: Bool { isASCIILetter || (self >= 0x30 && self <= 0x39) }
-    fileprivate var isDirectiveSpace: Bool { self == 0x20 || self == 0x09 || self == 0x0A || self == 0x0C || self == 0x0D }
+    fileprivate var isDirectiveSpace: Bool {
+        self == 0x20 || self == 0x09 || self == 0x0A || self == 0x0C || self == 0x0D
+    }
 }

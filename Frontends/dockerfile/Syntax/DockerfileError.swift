@@ -2,8 +2,8 @@
 
 /// A Dockerfile that cannot be read, or an instruction of it that cannot be meant.
 ///
-/// Always the fault of the file's author. The message says what is wrong and, where there is one, the nearest
-/// valid word: `unknown instruction RUNN; did you mean RUN`.
+/// Always the fault of the file's author. The message says what is wrong and, where there is one,
+/// the nearest valid word: `unknown instruction RUNN; did you mean RUN`.
 package struct DockerfileError: Error, Sendable, Hashable, CustomStringConvertible {
     package enum Code: Sendable, Hashable {
         /// The file holds no instruction, or no stage.
@@ -76,7 +76,11 @@ package struct DockerfileError: Error, Sendable, Hashable, CustomStringConvertib
     }
 
     /// The same error, said to be at this place unless it already names one.
-    package func located(range: SourceRange?, lines: ClosedRange<Int>?, file: String? = nil) -> DockerfileError {
+    package func located(
+        range: SourceRange?,
+        lines: ClosedRange<Int>?,
+        file: String? = nil
+    ) -> DockerfileError {
         var error = self
         error.range = error.range ?? range
         error.lines = error.lines ?? lines
@@ -85,7 +89,9 @@ package struct DockerfileError: Error, Sendable, Hashable, CustomStringConvertib
     }
 }
 
-/// Bounds on what one file may make the parser do. Real files stay far below all of them.
+/// Bounds on what one file may make the parser do.
+///
+/// Real files stay far below all of them.
 package enum Limit {
     /// Bytes of one physical line without its line feed; BuildKit has the same limit.
     package static let lineByteCount = 65_535

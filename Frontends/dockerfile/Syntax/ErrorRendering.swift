@@ -19,14 +19,22 @@ extension DockerfileError {
     /// ```
     ///
     /// - Parameter source: The bytes of the file that was parsed.
+    /// - Returns: Lines without a line feed at the end; the description alone when no place is known.
     package func rendered(source: [UInt8]) -> String {
-        guard let fault = lines ?? range.map({ $0.start.line...max($0.start.line, $0.end.line) }) else {
+        guard let fault = lines ?? range.map({ $0.start.line...max($0.start.line, $0.end.line) })
+        else {
             return description
         }
-        let sourceLines = source.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        let sourceLines = source.split(
+            separator: UInt8(ascii: "\n"),
+            omittingEmptySubsequences: false
+        )
         let first = max(1, fault.lowerBound - Self.contextLineCount)
         let shownFault = min(fault.upperBound, fault.lowerBound + Self.shownLineCountMax - 1)
-        let last = min(sourceLines.count, max(shownFault, range?.start.line ?? 1) + Self.contextLineCount)
+        let last = min(
+            sourceLines.count,
+            max(shownFault, range?.start.line ?? 1) + Self.contextLineCount
+        )
         guard first <= last else { return description }
         let numberWidth = String(last).utf8.count
         var output = description
@@ -35,7 +43,9 @@ extension DockerfileError {
             // The empty line after the last line feed is none.
             if number == sourceLines.count, text.isEmpty, number > 1 { break }
             let marker = fault.contains(number) ? "> " : "  "
-            let label = String(repeating: " ", count: numberWidth - String(number).utf8.count) + String(number)
+            let label =
+                String(repeating: " ", count: numberWidth - String(number).utf8.count)
+                + String(number)
             output += "\n\(marker)\(label) |"
             if !text.isEmpty { output += " " + text.prefix(Self.shownCharacterCountMax) }
             if let range, number == range.start.line {
@@ -49,7 +59,9 @@ extension DockerfileError {
     /// Spaces up to the range and carets below it, as wide as the text above shows.
     private static func underline(_ range: SourceRange, in line: ArraySlice<UInt8>) -> String {
         let start = min(max(range.start.column - 1, 0), line.count)
-        let end = range.end.line > range.start.line ? line.count : min(max(range.end.column - 1, start), line.count)
+        let end =
+            range.end.line > range.start.line
+            ? line.count : min(max(range.end.column - 1, start), line.count)
         let before = printable(line.prefix(start)).count
         let marked = printable(line.dropFirst(start).prefix(end - start)).count
         let room = max(1, shownCharacterCountMax - before)

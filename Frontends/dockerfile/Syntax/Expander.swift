@@ -28,11 +28,11 @@ package struct Expansion: Sendable, Equatable {
     package var unmatched: Set<String>
 }
 
-/// Shell-word expansion with the rules of BuildKit: quotes, escapes, `$name`, `${name}` and the modifiers
-/// `:-` `-` `:+` `+` `:?` `?` `#` `##` `%` `%%` `/` `//`.
+/// Shell-word expansion with the rules of BuildKit: quotes, escapes, `$name`, `${name}` and the
+/// modifiers `:-` `-` `:+` `+` `:?` `?` `#` `##` `%` `%%` `/` `//`.
 ///
-/// Time and memory are bounded: nesting by ``Limit/expansionDepth``, output by ``Limit/expandedByteCount``, pattern
-/// work by ``Limit/patternStepCount``.
+/// Time and memory are bounded: nesting by ``Limit/expansionDepth``, output by
+/// ``Limit/expandedByteCount``, pattern work by ``Limit/patternStepCount``.
 package struct Expander: Sendable {
     /// `\` or a backtick, as the `escape` directive says.
     package var escape: Unicode.Scalar
@@ -49,7 +49,8 @@ package struct Expander: Sendable {
         self.escape = escape
     }
 
-    /// An expander for the content of a heredoc of COPY or ADD: there the escape is always a backslash.
+    /// An expander for the content of a heredoc of COPY or ADD: there the escape is always a
+    /// backslash.
     package static var heredocContent: Expander {
         var expander = Expander()
         expander.ignoresQuotes = true
@@ -59,19 +60,28 @@ package struct Expander: Sendable {
     /// Expands one word or line.
     ///
     /// - Throws: `badExpansion`, `unsetVariable` (for `?`) or `tooLarge`, without a place.
-    package func expand(_ text: String, _ variables: some VariableLookup) throws(DockerfileError) -> Expansion {
+    package func expand(
+        _ text: String,
+        _ variables: some VariableLookup
+    ) throws(DockerfileError) -> Expansion {
         var run = ExpansionRun(text, options: self, variables: variables)
         let (result, words) = try run.expandAll()
         return Expansion(text: result, words: words, matched: run.matched, unmatched: run.unmatched)
     }
 
     /// The expanded text alone.
-    package func text(_ text: String, _ variables: some VariableLookup) throws(DockerfileError) -> String {
+    package func text(
+        _ text: String,
+        _ variables: some VariableLookup
+    ) throws(DockerfileError) -> String {
         try expand(text, variables).text
     }
 
     /// The expanded text, split into words.
-    package func words(_ text: String, _ variables: some VariableLookup) throws(DockerfileError) -> [String] {
+    package func words(
+        _ text: String,
+        _ variables: some VariableLookup
+    ) throws(DockerfileError) -> [String] {
         try expand(text, variables).words
     }
 }

@@ -179,7 +179,10 @@ struct ExpansionRun<Variables: VariableLookup> {
             return options.keepsUnsetVariables ? "$" + name : ""
         }
         guard depth < Limit.expansionDepth else {
-            throw DockerfileError(.tooLarge, "variables nest deeper than \(Limit.expansionDepth) levels")
+            throw DockerfileError(
+                .tooLarge,
+                "variables nest deeper than \(Limit.expansionDepth) levels"
+            )
         }
         depth += 1
         defer { depth -= 1 }
@@ -283,7 +286,9 @@ struct ExpansionRun<Variables: VariableLookup> {
             return String(Character(first))
         default:
             let start = index
-            while let scalar = peek, scalar.isLetter || scalar.isDigit || scalar == "_" { index += 1 }
+            while let scalar = peek, scalar.isLetter || scalar.isDigit || scalar == "_" {
+                index += 1
+            }
             return text(start..<index)
         }
     }

@@ -38,7 +38,11 @@ struct FlagSet {
             )
         }
         if kind != .strings, values[name] != nil || booleans[name] != nil {
-            throw DockerfileError(.badFlag, "duplicate flag \(dashed) of \(instruction)", range: flag.range)
+            throw DockerfileError(
+                .badFlag,
+                "duplicate flag \(dashed) of \(instruction)",
+                range: flag.range
+            )
         }
         guard let value = parts?.after else {
             guard kind == .boolean else { throw Self.missingValue(dashed, instruction, flag) }
@@ -62,8 +66,16 @@ struct FlagSet {
         }
     }
 
-    private static func missingValue(_ flag: String, _ instruction: String, _ word: Word) -> DockerfileError {
-        DockerfileError(.badFlag, "missing a value for flag \(flag) of \(instruction)", range: word.range)
+    private static func missingValue(
+        _ flag: String,
+        _ instruction: String,
+        _ word: Word
+    ) -> DockerfileError {
+        DockerfileError(
+            .badFlag,
+            "missing a value for flag \(flag) of \(instruction)",
+            range: word.range
+        )
     }
 
     func string(_ name: String) -> String { values[name]?.first?.text ?? "" }

@@ -15,7 +15,8 @@ extension Healthcheck {
         let flags = try FlagSet(
             node,
             allowed: [
-                "interval": .string, "timeout": .string, "start-period": .string, "start-interval": .string,
+                "interval": .string, "timeout": .string, "start-period": .string,
+                "start-interval": .string,
                 "retries": .string,
             ]
         )
@@ -47,7 +48,8 @@ extension Healthcheck {
         }
     }
 
-    private static func duration(_ flags: FlagSet, _ name: String) throws(DockerfileError) -> Int64 {
+    private static func duration(_ flags: FlagSet, _ name: String) throws(DockerfileError) -> Int64
+    {
         guard let flag = flags.word(name), !flag.text.isEmpty else { return 0 }
         guard let duration = parseDuration(flag.text) else {
             throw DockerfileError(
@@ -68,7 +70,9 @@ extension Healthcheck {
     }
 }
 
-/// Nanoseconds of a duration in Go's notation: `1h30m`, `1.5s`, `-300ms`, `0`. Nil if it is none, or too large.
+/// Nanoseconds of a duration in Go's notation: `1h30m`, `1.5s`, `-300ms`, `0`.
+///
+/// Nil if it is none, or too large.
 func parseDuration(_ text: String) -> Int64? {
     var rest = Array(text.utf8)[...]
     var isNegative = false
@@ -102,7 +106,8 @@ func parseDuration(_ text: String) -> Int64? {
         case "h": unit = 3_600_000_000_000
         default: return nil
         }
-        guard let whole = digits.isEmpty ? 0 : UInt64(String(decoding: digits, as: UTF8.self)) else { return nil }
+        guard let whole = digits.isEmpty ? 0 : UInt64(String(decoding: digits, as: UTF8.self))
+        else { return nil }
         var (value, overflow) = whole.multipliedReportingOverflow(by: unit)
         if overflow || value > limit { return nil }
         // More digits than a nanosecond of an hour needs change nothing.

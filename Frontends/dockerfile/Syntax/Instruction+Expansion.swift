@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension Instruction.Body {
-    /// Replaces the variables in every part of the instruction that BuildKit expands word by word, in its order.
+    /// Replaces the variables in every part of the instruction that BuildKit expands word by word,
+    /// in its order.
     ///
-    /// RUN is not among them (its mounts are read by ``RunInstruction/mounts(expanding:)``), nor are ARG, EXPOSE,
-    /// and the commands that a shell expands.
+    /// RUN is not among them (its mounts are read by ``RunInstruction/mounts(expanding:)``), nor
+    /// are ARG, EXPOSE, and the commands that a shell expands.
     package mutating func expand(
         _ expand: (String) throws(DockerfileError) -> String
     ) throws(DockerfileError) {
@@ -37,9 +38,11 @@ extension Instruction.Body {
         }
     }
 
-    /// Replaces the variables in the contents of heredocs of COPY and ADD, where their names are not quoted.
+    /// Replaces the variables in the contents of heredocs of COPY and ADD, where their names are
+    /// not quoted.
     ///
     /// - Parameter expand: Uses ``Expander/heredocContent``.
+    /// - Throws: What `expand` throws.
     package mutating func expandHeredocs(
         _ expand: (String) throws(DockerfileError) -> String
     ) throws(DockerfileError) {

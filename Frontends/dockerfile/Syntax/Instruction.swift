@@ -6,7 +6,8 @@ package struct Instruction: Sendable, Hashable {
     package var keyword: String
     /// What to do.
     package var body: Body
-    /// The instruction as one trimmed line, without heredoc contents; step names and history start from it.
+    /// The instruction as one trimmed line, without heredoc contents; step names and history start
+    /// from it.
     package var text: String
     /// First to last physical line, heredocs included.
     package var lines: ClosedRange<Int>
@@ -110,7 +111,8 @@ package struct ArgInstruction: Sendable, Hashable {
 
 /// The command of RUN, CMD or ENTRYPOINT.
 package struct CommandLine: Sendable, Hashable {
-    /// The arguments of the JSON form; in the shell form one element, the line for the shell, or none.
+    /// The arguments of the JSON form; in the shell form one element, the line for the shell, or
+    /// none.
     package var arguments: [String]
     /// Whether the shell of the stage goes in front: false for the JSON form.
     package var usesShell: Bool
@@ -135,7 +137,9 @@ package struct OnbuildInstruction: Sendable, Hashable {
 package struct Healthcheck: Sendable, Hashable {
     /// `["NONE"]`, `["CMD", …]` or `["CMD-SHELL", line]`, as the image config holds it.
     package var test: [String]
-    /// Nanoseconds; 0 means inherit. The same holds for the next three.
+    /// Nanoseconds; 0 means inherit.
+    ///
+    /// The same holds for the next three.
     package var interval: Int64 = 0
     package var timeout: Int64 = 0
     package var startPeriod: Int64 = 0

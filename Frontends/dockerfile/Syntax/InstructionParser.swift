@@ -3,7 +3,8 @@
 extension Instruction {
     /// The keywords a Dockerfile knows.
     package static let keywords = [
-        "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER",
+        "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL",
+        "MAINTAINER",
         "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
     ]
 
@@ -41,7 +42,9 @@ extension Instruction.Body {
         case "EXPOSE":
             try Self.requireArguments(node)
             _ = try FlagSet(node)
-            self = .expose(node.arguments.map(\.text).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) })
+            self = .expose(
+                node.arguments.map(\.text).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+            )
         case "HEALTHCHECK": self = .healthcheck(try Healthcheck(node))
         case "LABEL":
             _ = try FlagSet(node)
@@ -68,7 +71,11 @@ extension Instruction.Body {
             for word in node.arguments {
                 let volume = trimmingWhiteSpace(word.text)
                 guard !volume.isEmpty else {
-                    throw DockerfileError(.badArguments, "VOLUME cannot be an empty string", range: word.range)
+                    throw DockerfileError(
+                        .badArguments,
+                        "VOLUME cannot be an empty string",
+                        range: word.range
+                    )
                 }
                 volumes.append(volume)
             }
@@ -96,7 +103,10 @@ extension Instruction.Body {
         }
     }
 
-    private static func singleArgument(_ node: Node, checksFlags: Bool = true) throws(DockerfileError) -> String {
+    private static func singleArgument(
+        _ node: Node,
+        checksFlags: Bool = true
+    ) throws(DockerfileError) -> String {
         guard node.arguments.count == 1 else {
             throw DockerfileError(.badArguments, "\(node.name) requires exactly one argument")
         }
@@ -109,7 +119,9 @@ extension Instruction.Body {
         var pairs: [KeyValue] = []
         for index in stride(from: 0, to: node.arguments.count - 2, by: 3) {
             let key = node.arguments[index]
-            guard !key.text.isEmpty else { throw blankName(node, range: node.arguments[index + 2].range) }
+            guard !key.text.isEmpty else {
+                throw blankName(node, range: node.arguments[index + 2].range)
+            }
             pairs.append(
                 KeyValue(
                     key: key.text,
@@ -133,7 +145,11 @@ extension Instruction.Body {
 
 extension CommandLine {
     init(_ node: Node) {
-        self.init(arguments: node.arguments.map(\.text), usesShell: !node.isJSON, heredocs: node.heredocs)
+        self.init(
+            arguments: node.arguments.map(\.text),
+            usesShell: !node.isJSON,
+            heredocs: node.heredocs
+        )
     }
 }
 
@@ -166,7 +182,11 @@ extension OnbuildInstruction {
         }
         switch trigger.name {
         case "ONBUILD":
-            throw DockerfileError(.badTrigger, "ONBUILD cannot hold another ONBUILD", range: trigger.range)
+            throw DockerfileError(
+                .badTrigger,
+                "ONBUILD cannot hold another ONBUILD",
+                range: trigger.range
+            )
         case "MAINTAINER", "FROM":
             throw DockerfileError(
                 .badTrigger,
@@ -176,7 +196,8 @@ extension OnbuildInstruction {
         default:
             break
         }
-        // Only the keyword goes: flags of ONBUILD itself are refused above, and inner white space stays.
+        // Only the keyword goes: flags of ONBUILD itself are refused above, and inner white space
+        // stays.
         var rest = node.original.unicodeScalars[...]
         rest = rest.drop { $0.value < 0x80 && $0.isWhiteSpace }
         rest = rest.dropFirst("ONBUILD".unicodeScalars.count)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Reads the two JSON shapes a Dockerfile needs, by the rules of Go's decoder; anything else is only checked.
+/// Reads the two JSON shapes a Dockerfile needs, by the rules of Go's decoder; anything else is
+/// only checked.
 ///
 /// It does not recurse: nesting costs a byte a level, up to ``Limit/jsonDepth``.
 struct JSONText {
@@ -29,7 +30,9 @@ struct JSONText {
         return reader.readList() ?? .none
     }
 
-    /// The value of a string member of the object that the whole document must be. The last one of a name counts.
+    /// The value of a string member of the object that the whole document must be.
+    ///
+    /// The last one of a name counts.
     static func stringMember(_ name: String, of bytes: [UInt8], from offset: Int) -> String? {
         var reader = JSONText(bytes, offset..<bytes.count)
         return reader.readMember(name) ?? nil
@@ -230,7 +233,9 @@ struct JSONText {
     }
 
     private mutating func skipSpace() {
-        while let byte = peek, byte == 0x20 || (byte >= 0x09 && byte <= 0x0D && byte != 0x0B && byte != 0x0C) {
+        while let byte = peek,
+            byte == 0x20 || (byte >= 0x09 && byte <= 0x0D && byte != 0x0B && byte != 0x0C)
+        {
             index += 1
         }
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A rule of the linter. Names, texts and addresses are those of BuildKit, so that `check` directives, editors and
+/// A rule of the linter.
+///
+/// Names, texts and addresses are those of BuildKit, so that `check` directives, editors and
 /// documentation fit.
 package struct LintRule: Sendable, Hashable {
     package let name: String
@@ -19,10 +21,14 @@ package struct LintRule: Sendable, Hashable {
     }
 
     package static let stageNameCasing = LintRule(
-        "StageNameCasing", "Stage names should be lowercase", page: "stage-name-casing"
+        "StageNameCasing",
+        "Stage names should be lowercase",
+        page: "stage-name-casing"
     )
     package static let fromAsCasing = LintRule(
-        "FromAsCasing", "The 'as' keyword should match the case of the 'from' keyword", page: "from-as-casing"
+        "FromAsCasing",
+        "The 'as' keyword should match the case of the 'from' keyword",
+        page: "from-as-casing"
     )
     package static let noEmptyContinuation = LintRule(
         "NoEmptyContinuation",
@@ -35,10 +41,14 @@ package struct LintRule: Sendable, Hashable {
         page: "consistent-instruction-casing"
     )
     package static let duplicateStageName = LintRule(
-        "DuplicateStageName", "Stage names should be unique", page: "duplicate-stage-name"
+        "DuplicateStageName",
+        "Stage names should be unique",
+        page: "duplicate-stage-name"
     )
     package static let reservedStageName = LintRule(
-        "ReservedStageName", "Reserved words should not be used as stage names", page: "reserved-stage-name"
+        "ReservedStageName",
+        "Reserved words should not be used as stage names",
+        page: "reserved-stage-name"
     )
     package static let jsonArgsRecommended = LintRule(
         "JSONArgsRecommended",
@@ -51,7 +61,9 @@ package struct LintRule: Sendable, Hashable {
         page: "maintainer-deprecated"
     )
     package static let undefinedArgInFrom = LintRule(
-        "UndefinedArgInFrom", "FROM command must use declared ARGs", page: "undefined-arg-in-from"
+        "UndefinedArgInFrom",
+        "FROM command must use declared ARGs",
+        page: "undefined-arg-in-from"
     )
     package static let workdirRelativePath = LintRule(
         "WorkdirRelativePath",
@@ -60,7 +72,9 @@ package struct LintRule: Sendable, Hashable {
         page: "workdir-relative-path"
     )
     package static let undefinedVar = LintRule(
-        "UndefinedVar", "Variables should be defined before their use", page: "undefined-var"
+        "UndefinedVar",
+        "Variables should be defined before their use",
+        page: "undefined-var"
     )
     package static let multipleInstructionsDisallowed = LintRule(
         "MultipleInstructionsDisallowed",
@@ -73,7 +87,9 @@ package struct LintRule: Sendable, Hashable {
         page: "legacy-key-value-format"
     )
     package static let invalidBaseImagePlatform = LintRule(
-        "InvalidBaseImagePlatform", "Base image platform does not match expected target platform", page: nil
+        "InvalidBaseImagePlatform",
+        "Base image platform does not match expected target platform",
+        page: nil
     )
     package static let redundantTargetPlatform = LintRule(
         "RedundantTargetPlatform",
@@ -109,7 +125,9 @@ package struct LintRule: Sendable, Hashable {
         isExperimental: true
     )
     package static let exposeProtoCasing = LintRule(
-        "ExposeProtoCasing", "Protocol in EXPOSE instruction should be lowercase", page: "expose-proto-casing"
+        "ExposeProtoCasing",
+        "Protocol in EXPOSE instruction should be lowercase",
+        page: "expose-proto-casing"
     )
     package static let exposeInvalidFormat = LintRule(
         "ExposeInvalidFormat",
@@ -119,10 +137,14 @@ package struct LintRule: Sendable, Hashable {
     )
 
     package static let all: [LintRule] = [
-        stageNameCasing, fromAsCasing, noEmptyContinuation, consistentInstructionCasing, duplicateStageName,
-        reservedStageName, jsonArgsRecommended, maintainerDeprecated, undefinedArgInFrom, workdirRelativePath,
-        undefinedVar, multipleInstructionsDisallowed, legacyKeyValueFormat, invalidBaseImagePlatform,
-        redundantTargetPlatform, secretsUsedInArgOrEnv, invalidDefaultArgInFrom, fromPlatformFlagConstDisallowed,
+        stageNameCasing, fromAsCasing, noEmptyContinuation, consistentInstructionCasing,
+        duplicateStageName,
+        reservedStageName, jsonArgsRecommended, maintainerDeprecated, undefinedArgInFrom,
+        workdirRelativePath,
+        undefinedVar, multipleInstructionsDisallowed, legacyKeyValueFormat,
+        invalidBaseImagePlatform,
+        redundantTargetPlatform, secretsUsedInArgOrEnv, invalidDefaultArgInFrom,
+        fromPlatformFlagConstDisallowed,
         copyIgnoredFile, invalidDefinitionDescription, exposeProtoCasing, exposeInvalidFormat,
     ]
 }

@@ -34,7 +34,8 @@ extension Linter {
         }
     }
 
-    /// The last comment line before FROM or ARG, if any, should begin with the name of what it describes.
+    /// The last comment line before FROM or ARG, if any, should begin with the name of what it
+    /// describes.
     mutating func checkDescription(_ keyword: String, names: [String], of node: Node) {
         guard let comment = node.comments.last, let example = names.first else { return }
         let word = cut(comment, at: " ")?.before ?? comment

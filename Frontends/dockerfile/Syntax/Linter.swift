@@ -17,7 +17,8 @@ package struct LintWarning: Sendable, Hashable {
 
 /// Collects warnings that its options let through.
 ///
-/// Each finding is reported with the comments of its instruction, which may hold a `check=…` of their own.
+/// Each finding is reported with the comments of its instruction, which may hold a `check=…` of
+/// their own.
 package struct Linter: Sendable {
     package var options: LintOptions
     /// In the order of reporting.
@@ -27,7 +28,13 @@ package struct Linter: Sendable {
         self.options = options
     }
 
-    /// - Parameter comments: The comment block of the instruction the finding is about.
+    /// Adds a warning if the options, and a `check=` among the comments, let its rule through.
+    ///
+    /// - Parameters:
+    ///   - rule: The rule that found something.
+    ///   - message: The finding in one sentence, without the rule's name.
+    ///   - lines: The lines it is about.
+    ///   - comments: The comment block of the instruction it is about.
     package mutating func report(
         _ rule: LintRule,
         _ message: @autoclosure () -> String,
@@ -59,9 +66,16 @@ package struct LintOptions: Sendable, Hashable {
     package init(parsing text: String) throws(DockerfileError) {
         let trimmed = trimmingWhiteSpace(text)
         if trimmed.isEmpty { return }
-        for part in trimmed.utf8.split(separator: UInt8(ascii: ";"), maxSplits: 2, omittingEmptySubsequences: false) {
+        for part in trimmed.utf8.split(
+            separator: UInt8(ascii: ";"),
+            maxSplits: 2,
+            omittingEmptySubsequences: false
+        ) {
             guard let (key, value) = cut(String(Substring(part)), at: "=") else {
-                throw DockerfileError(.badLintOption, "cannot read check option \"\(Substring(part))\": it has no =")
+                throw DockerfileError(
+                    .badLintOption,
+                    "cannot read check option \"\(Substring(part))\": it has no ="
+                )
             }
             let option = trimmingWhiteSpace(value)
             switch trimmingWhiteSpace(key) {
@@ -95,7 +109,9 @@ package struct LintOptions: Sendable, Hashable {
     /// These options with the `check=…` of an instruction's comments added.
     package func merged(withComments comments: [String]) -> LintOptions {
         for comment in comments {
-            guard let directive = Directive(comment: comment), directive.kind == .check else { continue }
+            guard let directive = Directive(comment: comment), directive.kind == .check else {
+                continue
+            }
             let value = directive.reference
             guard let local = try? LintOptions(parsing: value) else { return self }
             var merged = self

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// An instruction as one line, joined from physical lines, that remembers where each part came from.
+/// An instruction as one line, joined from physical lines, that remembers where each part came
+/// from.
 struct LogicalLine {
     private(set) var bytes: [UInt8] = []
     private var pieces: [(offset: Int, start: SourcePosition)] = []
 
-    /// Adds a part of a physical line.
-    ///
-    /// - Parameter start: Where the part begins in the file.
+    /// Adds a part of a physical line that begins at `start` in the file.
     mutating func append(_ part: ArraySlice<UInt8>, at start: SourcePosition) {
         pieces.append((bytes.count, start))
         bytes.append(contentsOf: part)
@@ -24,7 +23,10 @@ struct LogicalLine {
         }
         guard low > 0 else { return SourcePosition(line: 1, column: 1) }
         let piece = pieces[low - 1]
-        return SourcePosition(line: piece.start.line, column: piece.start.column + offset - piece.offset)
+        return SourcePosition(
+            line: piece.start.line,
+            column: piece.start.column + offset - piece.offset
+        )
     }
 
     /// The place of a range; its end lies in the line of its last byte.

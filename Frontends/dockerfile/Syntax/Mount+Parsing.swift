@@ -3,7 +3,8 @@
 extension Mount {
     /// The keys of `--mount`, aliases included.
     static let keys = [
-        "type", "from", "source", "src", "target", "dst", "destination", "readonly", "ro", "readwrite", "rw",
+        "type", "from", "source", "src", "target", "dst", "destination", "readonly", "ro",
+        "readwrite", "rw",
         "required", "size", "id", "sharing", "mode", "uid", "gid", "env",
     ]
 
@@ -13,8 +14,12 @@ extension Mount {
     static func origin(in text: String) throws(DockerfileError) -> String {
         var origin = ""
         for field in try csvFields(text) {
-            guard let (key, value) = cut(field, at: "="), key.lowercased() == "from" else { continue }
-            if let index = value.utf8.firstIndex(of: UInt8(ascii: "$")), value.utf8.index(after: index) != value.endIndex {
+            guard let (key, value) = cut(field, at: "="), key.lowercased() == "from" else {
+                continue
+            }
+            if let index = value.utf8.firstIndex(of: UInt8(ascii: "$")),
+                value.utf8.index(after: index) != value.endIndex
+            {
                 throw DockerfileError(
                     .badMount,
                     "from of --mount cannot hold a variable: \(excerpt(value)); name a stage with FROM and use its name"
@@ -45,7 +50,10 @@ extension Mount {
         if !isAccessGiven { isReadOnly = kind != .cache && kind != .tmpfs }
     }
 
-    private mutating func setFlag(_ field: String, isAccessGiven: inout Bool) throws(DockerfileError) {
+    private mutating func setFlag(
+        _ field: String,
+        isAccessGiven: inout Bool
+    ) throws(DockerfileError) {
         switch field.lowercased() {
         case "readonly", "ro": (isReadOnly, isAccessGiven) = (true, true)
         case "readwrite", "rw": (isReadOnly, isAccessGiven) = (false, true)
@@ -73,7 +81,9 @@ extension Mount {
         case "required": try setRequired(Self.boolean(value, key))
         case "size":
             guard kind == .tmpfs else { throw unexpected(key) }
-            guard let size = parseByteSize(value) else { throw Self.bad("invalid value for size: \(excerpt(value))") }
+            guard let size = parseByteSize(value) else {
+                throw Self.bad("invalid value for size: \(excerpt(value))")
+            }
             sizeLimit = size
         case "id": id = value
         case "sharing": sharing = try Self.choice(value, "sharing mode")
@@ -126,7 +136,9 @@ extension Mount {
     ) throws(DockerfileError) -> Choice {
         if let choice = Choice(rawValue: value.lowercased()) { return choice }
         let words = Choice.allCases.map(\.rawValue)
-        var error = bad("unsupported \(what) \"\(excerpt(value))\"; allowed are \(words.joined(separator: ", "))")
+        var error = bad(
+            "unsupported \(what) \"\(excerpt(value))\"; allowed are \(words.joined(separator: ", "))"
+        )
         error.suggestion = nearestWord(to: value, among: words)
         throw error
     }
@@ -138,18 +150,27 @@ extension Mount {
         return flag
     }
 
-    private static func number(_ value: String, _ key: String, radix: Int) throws(DockerfileError) -> UInt32 {
+    private static func number(
+        _ value: String,
+        _ key: String,
+        radix: Int
+    ) throws(DockerfileError) -> UInt32 {
         guard value.utf8.first != UInt8(ascii: "+"), let number = UInt32(value, radix: radix) else {
-            throw bad("invalid value for \(key): \(excerpt(value))\(radix == 8 ? "; write octal digits" : "")")
+            throw bad(
+                "invalid value for \(key): \(excerpt(value))\(radix == 8 ? "; write octal digits" : "")"
+            )
         }
         return number
     }
 }
 
-/// The fields of one line of comma-separated values; a quoted field may hold commas, and `""` for a quote.
+/// The fields of one line of comma-separated values; a quoted field may hold commas, and `""` for a
+/// quote.
 func csvFields(_ text: String) throws(DockerfileError) -> [String] {
     let bytes = Array(text.utf8)
-    guard !bytes.isEmpty else { throw DockerfileError(.badFlag, "cannot read an empty list of options") }
+    guard !bytes.isEmpty else {
+        throw DockerfileError(.badFlag, "cannot read an empty list of options")
+    }
     let quote = UInt8(ascii: "\"")
     let comma = UInt8(ascii: ",")
     var fields: [String] = []
@@ -172,7 +193,10 @@ func csvFields(_ text: String) throws(DockerfileError) -> [String] {
                 }
             }
             guard isClosed, index == bytes.count || bytes[index] == comma else {
-                throw DockerfileError(.badFlag, "cannot read \"\(excerpt(text))\": a quoted field does not end")
+                throw DockerfileError(
+                    .badFlag,
+                    "cannot read \"\(excerpt(text))\": a quoted field does not end"
+                )
             }
         } else {
             while index < bytes.count, bytes[index] != comma {
@@ -192,11 +216,15 @@ func csvFields(_ text: String) throws(DockerfileError) -> [String] {
     }
 }
 
-/// Bytes of a size like `64m`, `1.5GiB` or `4096`; units are powers of 1024. Nil if it is none.
+/// Bytes of a size like `64m`, `1.5GiB` or `4096`; units are powers of 1024.
+///
+/// Nil if it is none.
 func parseByteSize(_ text: String) -> Int64? {
     let scalars = Array(text.utf8)
     guard
-        let last = scalars.lastIndex(where: { ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: ".") || $0 == 0x20 })
+        let last = scalars.lastIndex(where: {
+            ($0 >= 0x30 && $0 <= 0x39) || $0 == UInt8(ascii: ".") || $0 == 0x20
+        })
     else { return nil }
     let isSpace = scalars[last] == 0x20
     let number = String(decoding: scalars[..<(isSpace ? last : last + 1)], as: UTF8.self)

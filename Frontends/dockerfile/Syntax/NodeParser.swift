@@ -5,18 +5,25 @@ struct NodeParser {
     let line: LogicalLine
     let escape: Unicode.Scalar
 
-    /// ONBUILD may hold one instruction; a chain of them is refused later, but must not nest without end here.
+    /// ONBUILD may hold one instruction; a chain of them is refused later, but must not nest
+    /// without end here.
     private static let triggerDepthMax = 3
 
     func parse(lines: ClosedRange<Int>) throws(DockerfileError) -> Node {
         try parse(line.whole, lines: lines, depth: 0)
     }
 
-    private func parse(_ range: Range<Int>, lines: ClosedRange<Int>, depth: Int) throws(DockerfileError) -> Node {
+    private func parse(
+        _ range: Range<Int>,
+        lines: ClosedRange<Int>,
+        depth: Int
+    ) throws(DockerfileError) -> Node {
         let bytes = line.bytes
         let trimmed = bytes.trimming(range)
         let keywordEnd = bytes[trimmed].firstIndex { $0.isSeparator } ?? trimmed.upperBound
-        let rest = bytes[keywordEnd..<trimmed.upperBound].firstIndex { !$0.isSeparator } ?? trimmed.upperBound
+        let rest =
+            bytes[keywordEnd..<trimmed.upperBound].firstIndex { !$0.isSeparator }
+            ?? trimmed.upperBound
         let (flags, argumentStart) = splitFlags(rest..<trimmed.upperBound)
         let arguments = bytes.trimming(argumentStart..<trimmed.upperBound)
 
@@ -67,15 +74,17 @@ struct NodeParser {
             }
             node.trigger = [try parse(range, lines: node.lines, depth: depth + 1)]
         default:
-            // Unknown instructions are reported when they are interpreted, in the order of the file.
+            // Unknown instructions are reported when they are interpreted, in the order of the
+            // file.
             break
         }
     }
 
     // MARK: Flags
 
-    /// Splits off the leading words that begin with `--`; a word `--` alone ends them and goes. Only ASCII white
-    /// space separates flags.
+    /// Splits off the leading words that begin with `--`; a word `--` alone ends them and goes.
+    ///
+    /// Only ASCII white space separates flags.
     ///
     /// - Returns: The flags and where the arguments begin.
     private func splitFlags(_ range: Range<Int>) -> (flags: [Word], argumentStart: Int) {
@@ -84,11 +93,15 @@ struct NodeParser {
         var index = range.lowerBound
         while true {
             while index < range.upperBound, bytes[index].isASCIISpace { index += 1 }
-            guard bytes[index..<range.upperBound].starts(with: "--".utf8) else { return (flags, index) }
+            guard bytes[index..<range.upperBound].starts(with: "--".utf8) else {
+                return (flags, index)
+            }
             let start = index
             let (text, isQuoted) = readFlag(&index, end: range.upperBound)
             if text == "--" { return (flags, index) }
-            if isQuoted || !text.isEmpty { flags.append(Word(text, line.sourceRange(start..<index))) }
+            if isQuoted || !text.isEmpty {
+                flags.append(Word(text, line.sourceRange(start..<index)))
+            }
         }
     }
 
@@ -124,8 +137,10 @@ struct NodeParser {
 
     // MARK: Arguments
 
-    /// Splits at white space that is neither quoted nor escaped. Quotes and escapes stay; the expansion takes them
-    /// away later. An escape character at the very end goes.
+    /// Splits at white space that is neither quoted nor escaped.
+    ///
+    /// Quotes and escapes stay; the expansion takes them away later. An escape character at the
+    /// very end goes.
     private func words(_ range: Range<Int>) -> [Range<Int>] {
         let bytes = line.bytes
         var words: [Range<Int>] = []
@@ -160,7 +175,9 @@ struct NodeParser {
         line.bytes[range].split { $0.isSeparator }.map { $0.startIndex..<$0.endIndex }
     }
 
-    /// ENV and LABEL: `key=value …`, or the legacy `key value`. Three words for each pair.
+    /// ENV and LABEL: `key=value …`, or the legacy `key value`.
+    ///
+    /// Three words for each pair.
     private func keyValues(_ range: Range<Int>, keyword: String) throws(DockerfileError) -> [Word] {
         let bytes = line.bytes
         let words = words(range)
@@ -168,7 +185,9 @@ struct NodeParser {
         let equals = UInt8(ascii: "=")
         if !bytes[first].contains(equals) {
             guard let keyEnd = bytes[range].firstIndex(where: { $0.isSeparator }),
-                let valueStart = bytes[keyEnd..<range.upperBound].firstIndex(where: { !$0.isSeparator })
+                let valueStart = bytes[keyEnd..<range.upperBound].firstIndex(where: {
+                    !$0.isSeparator
+                })
             else {
                 throw DockerfileError(
                     .badArguments,
@@ -211,22 +230,29 @@ struct NodeParser {
         }
     }
 
-    private func jsonOrLine(_ range: Range<Int>) throws(DockerfileError) -> (words: [Word], isJSON: Bool) {
+    private func jsonOrLine(
+        _ range: Range<Int>
+    ) throws(DockerfileError) -> (words: [Word], isJSON: Bool) {
         if let words = try json(range) { return (words, true) }
         return (range.isEmpty ? [] : [line.word(range)], false)
     }
 
-    private func jsonOrSeparated(_ range: Range<Int>) throws(DockerfileError) -> (words: [Word], isJSON: Bool) {
+    private func jsonOrSeparated(
+        _ range: Range<Int>
+    ) throws(DockerfileError) -> (words: [Word], isJSON: Bool) {
         if let words = try json(range) { return (words, true) }
         return (separated(range).map { line.word($0) }, false)
     }
 
     /// The type (CMD or NONE), then a command.
-    private func healthcheck(_ range: Range<Int>) throws(DockerfileError) -> (words: [Word], isJSON: Bool) {
+    private func healthcheck(
+        _ range: Range<Int>
+    ) throws(DockerfileError) -> (words: [Word], isJSON: Bool) {
         guard !range.isEmpty else { return ([], false) }
         let bytes = line.bytes
         let typeEnd = bytes[range].firstIndex { $0.isASCIISpace } ?? range.upperBound
-        let commandStart = bytes[typeEnd..<range.upperBound].firstIndex { !$0.isASCIISpace } ?? range.upperBound
+        let commandStart =
+            bytes[typeEnd..<range.upperBound].firstIndex { !$0.isASCIISpace } ?? range.upperBound
         let command = commandStart..<range.upperBound
         let (words, isJSON) = try jsonOrLine(command)
         return ([line.word(range.lowerBound..<typeEnd)] + words, isJSON)

@@ -4,7 +4,9 @@ extension RunInstruction {
     init(_ node: Node) throws(DockerfileError) {
         let flags = try FlagSet(
             node,
-            allowed: ["mount": .strings, "network": .string, "security": .string, "device": .strings]
+            allowed: [
+                "mount": .strings, "network": .string, "security": .string, "device": .strings,
+            ]
         )
         self.init(command: CommandLine(node))
         usedFlags = flags.usedNames
@@ -57,19 +59,28 @@ extension Device {
                 } else if name.isEmpty {
                     name = field
                 } else {
-                    throw DockerfileError(.badFlag, "invalid field \(excerpt(field)) of --device: it must be key=value")
+                    throw DockerfileError(
+                        .badFlag,
+                        "invalid field \(excerpt(field)) of --device: it must be key=value"
+                    )
                 }
                 continue
             }
             switch rawKey.lowercased() {
             case "name":
                 guard name.isEmpty else {
-                    throw DockerfileError(.badFlag, "device name is already set to \(excerpt(name))")
+                    throw DockerfileError(
+                        .badFlag,
+                        "device name is already set to \(excerpt(name))"
+                    )
                 }
                 name = value
             case "required":
                 guard let flag = parseBoolean(value) else {
-                    throw DockerfileError(.badFlag, "invalid value for required of --device: \(excerpt(value))")
+                    throw DockerfileError(
+                        .badFlag,
+                        "invalid value for required of --device: \(excerpt(value))"
+                    )
                 }
                 isRequired = flag
             case let key:

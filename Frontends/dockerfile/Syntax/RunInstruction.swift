@@ -12,7 +12,8 @@ package struct RunInstruction: Sendable, Hashable {
     package var command: CommandLine
     /// The values of `--mount`, not expanded; ``mounts(expanding:)`` reads them.
     package var mountFlags: [Word] = []
-    /// The `from` of each mount, in the same order, empty for those without: known before any expansion.
+    /// The `from` of each mount, in the same order, empty for those without: known before any
+    /// expansion.
     package var mountOrigins: [String] = []
     package var network = Network.default
     package var security = Security.sandbox
@@ -62,7 +63,8 @@ package struct Mount: Sendable, Hashable {
     }
 
     package var kind = Kind.bind
-    /// Stage, named context or image; empty means the build context, or an empty directory for a cache.
+    /// Stage, named context or image; empty means the build context, or an empty directory for a
+    /// cache.
     package var from = ""
     package var source = ""
     package var target = ""

@@ -2,8 +2,9 @@
 
 /// The pattern of `${name#pattern}` and its kin: `*`, `?` and escapes, no classes.
 ///
-/// Wildcards do not match a line feed. Matching keeps the set of positions in the pattern that are alive, so its
-/// time is bounded by pattern length × value length, and that by ``Limit/patternStepCount``.
+/// Wildcards do not match a line feed. Matching keeps the set of positions in the pattern that are
+/// alive, so its time is bounded by pattern length × value length, and that by
+/// ``Limit/patternStepCount``.
 struct ShellGlob {
     private enum Token: Equatable {
         case literal(Unicode.Scalar)
@@ -36,7 +37,8 @@ struct ShellGlob {
                 tokens.append(.anyScalar)
             case "\\":
                 let escaped = index < scalars.count ? scalars[index] : nil
-                // What ends the pattern must be escaped in it; the escape is no part of the pattern.
+                // What ends the pattern must be escaped in it; the escape is no part of the
+                // pattern.
                 if escaped == "}" || escaped == "/" { continue }
                 guard let escaped, escaped == "*" || escaped == "?" || escaped == "\\" else {
                     let shown = escaped.map { String(Character($0)) } ?? ""
@@ -68,7 +70,11 @@ struct ShellGlob {
     }
 
     /// Replaces the leftmost longest match, or all of them from left to right.
-    func replacing(in value: String, with replacement: String, all: Bool) throws(DockerfileError) -> String {
+    func replacing(
+        in value: String,
+        with replacement: String,
+        all: Bool
+    ) throws(DockerfileError) -> String {
         let scalars = Array(value.unicodeScalars)
         var result = String.UnicodeScalarView()
         var resultByteCount = 0
@@ -81,7 +87,10 @@ struct ShellGlob {
                 result.append(contentsOf: replacement.unicodeScalars)
                 resultByteCount += replacement.utf8.count
                 guard resultByteCount <= Limit.expandedByteCount else {
-                    throw DockerfileError(.tooLarge, "the result exceeds \(Limit.expandedByteCount) bytes")
+                    throw DockerfileError(
+                        .tooLarge,
+                        "the result exceeds \(Limit.expandedByteCount) bytes"
+                    )
                 }
             }
             lastEnd = match.upperBound
@@ -93,7 +102,10 @@ struct ShellGlob {
     }
 
     /// Where the shortest or longest match at the start ends.
-    private func prefixEnd(in scalars: [Unicode.Scalar], longest: Bool) throws(DockerfileError) -> Int? {
+    private func prefixEnd(
+        in scalars: [Unicode.Scalar],
+        longest: Bool
+    ) throws(DockerfileError) -> Int? {
         try checkCost(scalars.count)
         var alive = [Bool](repeating: false, count: tokens.count + 1)
         enter(0, &alive)
@@ -123,7 +135,10 @@ struct ShellGlob {
     }
 
     /// The leftmost match at or after an index; of several with that start, the longest.
-    private func firstMatch(in scalars: [Unicode.Scalar], from: Int) throws(DockerfileError) -> Range<Int>? {
+    private func firstMatch(
+        in scalars: [Unicode.Scalar],
+        from: Int
+    ) throws(DockerfileError) -> Range<Int>? {
         try checkCost(scalars.count - from)
         /// For each position of the pattern, the smallest start of a match that has come so far.
         var starts = [Int?](repeating: nil, count: tokens.count + 1)

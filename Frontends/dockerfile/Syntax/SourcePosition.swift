@@ -28,8 +28,10 @@ package struct SourceRange: Sendable, Hashable {
     }
 }
 
-/// A text and where it was written. The text may differ from the source: continuation lines are joined, escapes
-/// and JSON strings are resolved.
+/// A text and where it was written.
+///
+/// The text may differ from the source: continuation lines are joined, escapes and JSON strings are
+/// resolved.
 package struct Word: Sendable, Hashable {
     package var text: String
     package var range: SourceRange

@@ -14,7 +14,9 @@ package enum Statement: Sendable, Hashable {
             case "FROM":
                 linter.checkFromCasing(node)
                 let stage = try Stage(node)
-                if !stage.name.isEmpty { linter.checkDescription("FROM", names: [stage.name], of: node) }
+                if !stage.name.isEmpty {
+                    linter.checkDescription("FROM", names: [stage.name], of: node)
+                }
                 self = .stage(stage)
             case "MAINTAINER":
                 linter.report(
@@ -56,7 +58,10 @@ extension Stage {
                 )
             }
         default:
-            throw DockerfileError(.badArguments, "FROM requires either one or three arguments: an image, or image AS name")
+            throw DockerfileError(
+                .badArguments,
+                "FROM requires either one or three arguments: an image, or image AS name"
+            )
         }
         let flags = try FlagSet(node, allowed: ["platform": .string])
         self.init(
@@ -74,7 +79,8 @@ extension Stage {
     }
 
     private static func isValidName(_ name: String) -> Bool {
-        guard let first = name.utf8.first, first >= UInt8(ascii: "a"), first <= UInt8(ascii: "z") else { return false }
+        guard let first = name.utf8.first, first >= UInt8(ascii: "a"), first <= UInt8(ascii: "z")
+        else { return false }
         return name.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
@@ -128,7 +134,10 @@ extension Dockerfile {
                 }
             }
             guard !stages.isEmpty else {
-                throw DockerfileError(.noInstructions, "cannot build from this file: it has no stage; begin one with FROM")
+                throw DockerfileError(
+                    .noInstructions,
+                    "cannot build from this file: it has no stage; begin one with FROM"
+                )
             }
         } catch {
             throw error.located(range: nil, lines: nil, file: tree.file)
@@ -138,7 +147,12 @@ extension Dockerfile {
         self.init(file: tree.file, escape: tree.escape, globalArguments: globals, stages: stages)
     }
 
-    private init(file: String, escape: Unicode.Scalar, globalArguments: [Instruction], stages: [Stage]) {
+    private init(
+        file: String,
+        escape: Unicode.Scalar,
+        globalArguments: [Instruction],
+        stages: [Stage]
+    ) {
         self.file = file
         self.escape = escape
         self.globalArguments = globalArguments

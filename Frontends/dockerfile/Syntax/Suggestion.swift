@@ -2,7 +2,10 @@
 
 /// The word nearest to what was written, if at most two edits lead to it.
 ///
-/// - Parameter caseSensitive: When false, case is ignored and the answer takes the case of what was written.
+/// - Parameters:
+///   - written: What the user wrote.
+///   - words: The valid words.
+///   - caseSensitive: When false, case is ignored and the answer takes the case of what was written.
 /// - Returns: nil when nothing is near, or when the word is itself among the valid ones.
 package func nearestWord(
     to written: String,
@@ -21,7 +24,9 @@ package func nearestWord(
         let distance = editDistance(wanted, scalars)
         if distance == 0 { return nil }
         guard distance < distanceLimit else { continue }
-        if let current = best, (current.distance, current.word) <= (distance, candidate) { continue }
+        if let current = best, (current.distance, current.word) <= (distance, candidate) {
+            continue
+        }
         best = (distance, candidate)
     }
     guard let best else { return nil }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A Dockerfile split into instructions; the first of two steps of reading one (see ``Dockerfile``).
+/// A Dockerfile split into instructions; the first of two steps of reading one (see
+/// ``Dockerfile``).
 package struct SyntaxTree: Sendable {
     /// Name of the file, for messages.
     package let file: String
@@ -15,7 +16,9 @@ package struct SyntaxTree: Sendable {
     ///
     /// Linear in the size of the file.
     ///
-    /// - Parameter file: Name of the file, for messages.
+    /// - Parameters:
+    ///   - source: The bytes of the file.
+    ///   - file: Its name, for messages.
     /// - Throws: What is wrong first, in the order of the lines.
     package init(parsing source: [UInt8], file: String = "Dockerfile") throws(DockerfileError) {
         var parser = TreeParser(source: source)

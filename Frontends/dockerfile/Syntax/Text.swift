@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Small text helpers with the meaning of Go's strings package, which the Dockerfile format inherits: white space is
-// Unicode's White_Space, and CR LF is two characters. Swift's Character would join them.
+// Small text helpers with the meaning of Go's strings package, which the Dockerfile format
+// inherits: white space is Unicode's White_Space, and CR LF is two characters. Swift's Character
+// would join them.
 
 extension Unicode.Scalar {
     var isWhiteSpace: Bool {
@@ -13,7 +14,8 @@ extension Unicode.Scalar {
     var isLetter: Bool {
         if value < 0x80 { return (value | 0x20) >= 0x61 && (value | 0x20) <= 0x7A }
         return switch properties.generalCategory {
-        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: true
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter:
+            true
         default: false
         }
     }
@@ -32,12 +34,12 @@ func trimmingWhiteSpace(_ text: String) -> String {
     return String(scalars)
 }
 
-/// The text before and after the first separator; nil if there is none.
-///
-/// - Parameter separator: An ASCII character.
+/// The text before and after the first separator, an ASCII character; nil if there is none.
 func cut(_ text: String, at separator: Unicode.Scalar) -> (before: String, after: String)? {
     let bytes = text.utf8
-    guard let index = bytes.firstIndex(of: UInt8(truncatingIfNeeded: separator.value)) else { return nil }
+    guard let index = bytes.firstIndex(of: UInt8(truncatingIfNeeded: separator.value)) else {
+        return nil
+    }
     return (String(text[..<index]), String(text[bytes.index(after: index)...]))
 }
 
@@ -72,7 +74,9 @@ extension Array<UInt8> {
             guard next & 0xC0 == 0x80 else { return ("\u{FFFD}", 1) }
             value = value << 6 | UInt32(next & 0x3F)
         }
-        guard let scalar = Unicode.Scalar(value), value >= (length == 2 ? 0x80 : length == 3 ? 0x800 : 0x10000) else {
+        guard let scalar = Unicode.Scalar(value),
+            value >= (length == 2 ? 0x80 : length == 3 ? 0x800 : 0x10000)
+        else {
             return ("\u{FFFD}", 1)
         }
         return (scalar, length)
@@ -94,7 +98,9 @@ extension Array<UInt8> {
         var end = range.upperBound
         while end > range.lowerBound {
             var start = end - 1
-            while start > range.lowerBound, end - start < 4, self[start] & 0xC0 == 0x80 { start -= 1 }
+            while start > range.lowerBound, end - start < 4, self[start] & 0xC0 == 0x80 {
+                start -= 1
+            }
             let (scalar, length) = scalar(at: start, end: end)
             guard scalar.isWhiteSpace, start + length == end else { break }
             end = start

@@ -22,7 +22,10 @@ struct TreeParser {
             try parseLine(line)
         }
         guard !nodes.isEmpty else {
-            throw DockerfileError(.noInstructions, "cannot build from this file: it holds no instruction")
+            throw DockerfileError(
+                .noInstructions,
+                "cannot build from this file: it holds no instruction"
+            )
         }
     }
 
@@ -70,7 +73,9 @@ struct TreeParser {
         if hasEmptyLine { emptyContinuationLines.append(lineNumber) }
 
         do {
-            var node = try NodeParser(line: logical, escape: escape).parse(lines: firstLine...lineNumber)
+            var node = try NodeParser(line: logical, escape: escape).parse(
+                lines: firstLine...lineNumber
+            )
             try readHeredocs(of: &node, firstLine: firstLine)
             node.comments = comments
             nodes.append(node)
@@ -80,18 +85,23 @@ struct TreeParser {
         comments = []
     }
 
-    private mutating func parseComment(_ line: Range<Int>, _ content: Range<Int>) throws(DockerfileError) {
+    private mutating func parseComment(
+        _ line: Range<Int>,
+        _ content: Range<Int>
+    ) throws(DockerfileError) {
         if let directive = try directives.read(source, content, line: lineNumber) {
             if directive.kind == .escape { try setEscape(directive) }
             return
         }
-        // The first byte goes unread, which is the # unless the comment is indented; BuildKit does the same.
+        // The first byte goes unread, which is the # unless the comment is indented; BuildKit does
+        // the same.
         let text = source.text(source.trimming(line.lowerBound + 1..<line.upperBound))
         if text.isEmpty { comments = [] } else { comments.append(text) }
     }
 
     private mutating func setEscape(_ directive: Directive) throws(DockerfileError) {
-        guard let scalar = directive.value.unicodeScalars.first, directive.value.unicodeScalars.count == 1,
+        guard let scalar = directive.value.unicodeScalars.first,
+            directive.value.unicodeScalars.count == 1,
             scalar == "\\" || scalar == "`"
         else {
             throw DockerfileError(
@@ -118,18 +128,24 @@ struct TreeParser {
         !content.isEmpty && source[content.lowerBound] == UInt8(ascii: "#")
     }
 
-    /// Takes the escape character off the end, and blanks behind it, unless another escape character precedes it.
+    /// Takes the escape character off the end, and blanks behind it, unless another escape
+    /// character precedes it.
     private func cutContinuation(_ content: Range<Int>) -> (part: Range<Int>, continues: Bool) {
         let escapeByte = UInt8(truncatingIfNeeded: escape.value)
         var end = content.upperBound
-        while end > content.lowerBound, source[end - 1] == 0x20 || source[end - 1] == 0x09 { end -= 1 }
-        guard end > content.lowerBound, source[end - 1] == escapeByte else { return (content, false) }
+        while end > content.lowerBound, source[end - 1] == 0x20 || source[end - 1] == 0x09 {
+            end -= 1
+        }
+        guard end > content.lowerBound, source[end - 1] == escapeByte else {
+            return (content, false)
+        }
         end -= 1
         if end > content.lowerBound, source[end - 1] == escapeByte { return (content, false) }
         return (content.lowerBound..<end, true)
     }
 
-    private mutating func readHeredocs(of node: inout Node, firstLine: Int) throws(DockerfileError) {
+    private mutating func readHeredocs(of node: inout Node, firstLine: Int) throws(DockerfileError)
+    {
         guard node.canHoldHeredocs, node.original.utf8.contains(UInt8(ascii: "<")) else { return }
         for var heredoc in try Heredoc.heredocs(in: node.original) {
             let firstContentLine = lineNumber + 1
