@@ -180,14 +180,14 @@ let package = Package(
         library("DockerfileConversion", path: "Frontends/dockerfile/Conversion", ["DockerfileSyntax", "LLB", "LLBMessages", "OCI", "PathPatterns"]),
         .executableTarget(
             name: "kiln-frontend-dockerfile",
-            dependencies: ["DockerfileConversion", "DockerfileSyntax", "FrontendKit"],
+            dependencies: ["DockerfileConversion", "DockerfileSyntax", "FrontendKit", "FrontendProtocol", "LLB", "OCI"],
             path: "Frontends/dockerfile/Main",
             swiftSettings: houseSettings
         ),
         // Compares conversions with BuildKit's own answers for real Dockerfiles.
         .executableTarget(
             name: "kiln-corpus",
-            dependencies: ["DockerfileConversion", "DockerfileSyntax", "LLB", "OCI"],
+            dependencies: ["DockerfileConversion", "DockerfileSyntax", "LLB", "LLBMessages", "OCI"],
             path: "Frontends/dockerfile/Corpus",
             swiftSettings: houseSettings
         ),

@@ -49,12 +49,12 @@ private let allowedImports: [String: Set<String>] = [
     "FrontendKit": ["FrontendProtocol", "LLB", "OCI", "PathPatterns"],
     "DockerfileSyntax": [],
     "DockerfileConversion": [
-        "DockerfileSyntax", "FrontendKit", "LLB", "LLBMessages", "OCI", "PathPatterns", "SwiftProtobuf",
+        "DockerfileSyntax", "LLB", "LLBMessages", "OCI", "PathPatterns",
     ],
     "kiln-frontend-dockerfile": [
-        "DockerfileConversion", "DockerfileSyntax", "FrontendKit", "LLB", "OCI",
+        "DockerfileConversion", "DockerfileSyntax", "FrontendKit", "FrontendProtocol", "LLB", "OCI",
     ],
-    "kiln-corpus": ["DockerfileConversion", "DockerfileSyntax", "FrontendKit", "LLB", "OCI"],
+    "kiln-corpus": ["DockerfileConversion", "DockerfileSyntax", "LLB", "LLBMessages", "OCI"],
     "kiln-frontend-bad": [],
 ]
 

@@ -9,8 +9,7 @@ final class BuildContext {
     private let options: DockerfileOptions
     private let capabilities: Set<String>
     private let context: any ConversionContext
-    private var ignoreFile: [UInt8]?
-    private var ignoreFileName = ".dockerignore"
+    private var ignored: [String]?
     private var origin: Origin?
 
     private enum Origin {
@@ -20,18 +19,10 @@ final class BuildContext {
         case tree(State)
     }
 
-    /// - Parameter ignoreFile: What stands beside the Dockerfile for it alone.
-    init(
-        options: DockerfileOptions,
-        capabilities: Set<String>,
-        ignoreFile: [UInt8]?,
-        context: any ConversionContext
-    ) {
+    init(options: DockerfileOptions, capabilities: Set<String>, context: any ConversionContext) {
         self.options = options
         self.capabilities = capabilities
         self.context = context
-        self.ignoreFile = ignoreFile
-        if ignoreFile != nil { ignoreFileName = options.filename + ".dockerignore" }
     }
 
     /// Paths as the options of a local source: relative and sorted; nothing when all of it is used.
@@ -59,32 +50,46 @@ final class BuildContext {
         }
     }
 
-    /// What `.dockerignore` leaves out; empty for a context that is no directory of the client.
+    /// What is left out of the context by `NAME.dockerignore` beside the Dockerfile, or else by `.dockerignore` at its top;
+    /// empty for a context that is no directory of the client.
     func ignorePatterns() async throws -> [String] {
+        if let ignored { return ignored }
         guard case .local(let name) = try await findOrigin() else { return [] }
-        if ignoreFile == nil { ignoreFile = try await readIgnoreFile(of: name) }
+        var fileName = options.filename + ".dockerignore"
+        // A client that hands over the Dockerfile itself may offer no directory around it.
+        var content = try? await read(fileName, of: options.fileState)
+        try Task.checkCancellation()
+        if content == nil {
+            fileName = ".dockerignore"
+            content = try await read(fileName, of: ignoreFileState(of: name))
+        }
         do {
-            return try PathPatterns.readIgnoreFile(ignoreFile ?? [])
+            let patterns = try readIgnoreFile(content ?? [])
+            ignored = patterns
+            return patterns
         } catch {
-            throw ConversionError(.badOption, "cannot read \(ignoreFileName): \(error)")
+            throw ConversionError(.badOption, "cannot read \(fileName): \(error)")
         }
     }
 
     /// The session that offers a directory.
-    func session(of name: String) -> String? { options.raw["local-sessionid:" + name] ?? options.session }
+    func session(of name: String) -> String? { options.session(of: name) }
 
-    private func readIgnoreFile(of name: String) async throws -> [UInt8] {
+    private func ignoreFileState(of name: String) -> State {
         var local = State.LocalOptions(session: session(of: name))
         local.followPaths = [".dockerignore"]
         local.sharedKeyHint = name + "-.dockerignore"
         local.differ = "none"
-        let state = State.local(
+        return .local(
             name,
             options: local,
             constraints: Constraints(name: "[internal] load .dockerignore")
         )
+    }
+
+    private func read(_ path: String, of state: State) async throws -> [UInt8]? {
         let tree = try await context.solve(try definition(of: state))
-        return try await tree.readFile(".dockerignore", byteLimit: nil) ?? []
+        return try await tree.readFile(path, byteLimit: nil)
     }
 
     func definition(of state: State) throws -> Definition {

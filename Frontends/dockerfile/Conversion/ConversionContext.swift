@@ -69,8 +69,6 @@ package struct ConversionInput: Sendable {
     package var targetPlatform: Platform?
     /// What the engine offers.
     package var capabilities: Set<String>
-    /// What a `Dockerfile.dockerignore` beside the file holds; `nil` without one.
-    package var ignoreFile: [UInt8]?
     /// Converts every stage, not only those the target needs: for linting.
     package var convertsAllStages = false
 
@@ -78,13 +76,11 @@ package struct ConversionInput: Sendable {
         source: SourceFile,
         options: DockerfileOptions,
         targetPlatform: Platform? = nil,
-        capabilities: Set<String> = Capability.all,
-        ignoreFile: [UInt8]? = nil
+        capabilities: Set<String> = Capability.all
     ) {
         self.source = source
         self.options = options
         self.targetPlatform = targetPlatform
         self.capabilities = capabilities
-        self.ignoreFile = ignoreFile
     }
 }

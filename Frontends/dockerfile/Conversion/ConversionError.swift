@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A Dockerfile, or an option, that cannot be turned into LLB.
-package struct ConversionError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct ConversionError: Error, Sendable, CustomStringConvertible {
     /// What is wrong with what.
     package enum Code: Hashable, Sendable {
         /// An option of the build has a value it cannot have.
@@ -14,6 +14,8 @@ package struct ConversionError: Error, Hashable, Sendable, CustomStringConvertib
         case badSource
         /// Stages that need each other.
         case circularStages
+        /// What the engine was asked for cannot be had: see ``cause``.
+        case unavailable
         /// The linter was asked to fail the build and found something.
         case lintViolations
     }
@@ -25,17 +27,21 @@ package struct ConversionError: Error, Hashable, Sendable, CustomStringConvertib
     package var suggestion: String?
     /// Lines of the instruction at fault.
     package var lines: ClosedRange<Int>?
+    /// What the engine answered.
+    package var cause: (any Error)?
 
     package init(
         _ code: Code,
         _ message: String,
         suggestion: String? = nil,
-        lines: ClosedRange<Int>? = nil
+        lines: ClosedRange<Int>? = nil,
+        cause: (any Error)? = nil
     ) {
         self.code = code
         self.message = message
         self.suggestion = suggestion
         self.lines = lines
+        self.cause = cause
     }
 
     package var description: String {

@@ -160,7 +160,7 @@ extension DockerfileConversion {
             guard let answer = images[request] else {
                 throw ConversionError(.badBase, "\(originalName): the image was not asked for")
             }
-            let resolved = try answer.get()
+            let resolved = try answered(answer, for: originalName)
             if reference.description != resolved.name { reference = try Reference(parsing: resolved.name) }
             var image = try ImageConfig(parsing: resolved.config)
             stage.baseImage = image
@@ -181,6 +181,23 @@ extension DockerfileConversion {
         }
         stage.platform = platform
     }
+
+    private func answered(_ answer: Result<ResolvedImage, any Error>, for name: String) throws -> ResolvedImage {
+        do {
+            return try answer.get()
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw ConversionError(
+                .unavailable,
+                "\(name): \(error)",
+                suggestion: nearestWord(to: name, among: list.displayNames + Self.commonImages),
+                cause: error
+            )
+        }
+    }
+
+    private static let commonImages = ["alpine", "busybox", "centos", "debian", "fedora", "golang", "ubuntu"]
 
     private func useImage(_ stage: StageState, platform: Platform) throws {
         var constraints = Constraints(platform: platform, locations: locations(stage.lines))

@@ -129,6 +129,7 @@ extension DockerfileConversion {
         var texts: [String] = []
         for declaration in arg.declarations {
             var declaration = declaration
+            var isInherited = false
             checkSecret("ARG", declaration.name, step)
             if let value = buildArguments[declaration.name] {
                 declaration.defaultValue = value
@@ -138,7 +139,17 @@ extension DockerfileConversion {
                 declaration.defaultValue = expansion.text
             } else {
                 declaration.defaultValue = globalArguments[declaration.name]
+                isInherited = declaration.defaultValue != nil
             }
+            if !isInherited {
+                step.stage.outline.arguments[declaration.name] = OutlineCapture.Argument(
+                    name: declaration.name,
+                    value: declaration.defaultValue ?? "",
+                    description: declaration.description,
+                    lines: step.lines
+                )
+            }
+            step.stage.outline.used.insert(declaration.name)
             if let value = declaration.defaultValue, !Self.scannerArguments.contains(declaration.name) {
                 step.stage.state.environment[declaration.name] = value
             }

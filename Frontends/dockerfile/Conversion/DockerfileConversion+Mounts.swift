@@ -9,8 +9,8 @@ extension DockerfileConversion {
     func add(_ mounts: [DockerfileSyntax.Mount], to options: inout RunOptions, _ step: Step) throws {
         for (index, mount) in mounts.enumerated() {
             switch mount.kind {
-            case .secret: options.secrets.append(try secret(mount))
-            case .ssh: options.sshSockets.append(try socket(mount))
+            case .secret: options.secrets.append(try secret(mount, step))
+            case .ssh: options.sshSockets.append(try socket(mount, step))
             case .bind, .cache, .tmpfs:
                 let source = step.sources.indices.contains(index) ? step.sources[index] : nil
                 options.mounts.append(try self.mount(mount, from: source, step))
@@ -47,7 +47,7 @@ extension DockerfileConversion {
             result.kind = .cache(id: self.options.cacheNamespace + "/" + id, sharing: mount.sharing.message)
         default:
             result.discardsOutput =
-                !mount.isReadOnly && input.capabilities.contains("exec.mount.bind.readwrite-nooutput")
+                !mount.isReadOnly && input.capabilities.contains(Capability.execMountBindReadWriteNoOutput)
         }
         let path = SlashPath.join("/", mount.source)
         if path != "/" {
@@ -89,7 +89,7 @@ extension DockerfileConversion {
         )
     }
 
-    private func secret(_ mount: DockerfileSyntax.Mount) throws -> RunSecret {
+    private func secret(_ mount: DockerfileSyntax.Mount, _ step: Step) throws -> RunSecret {
         var id = mount.source.isEmpty ? mount.id : mount.source
         if id.isEmpty {
             guard !mount.target.isEmpty else {
@@ -97,6 +97,8 @@ extension DockerfileConversion {
             }
             id = SlashPath.base(mount.target)
         }
+        let need = OutlineCapture.Need(isRequired: mount.isRequired, lines: step.lines)
+        if step.stage.outline.secrets[id] == nil { step.stage.outline.secrets[id] = need }
         var secret = RunSecret(id: id, target: mount.target.isEmpty ? nil : mount.target)
         if let name = mount.environmentName {
             secret.environmentName = name
@@ -112,8 +114,11 @@ extension DockerfileConversion {
         return secret
     }
 
-    private func socket(_ mount: DockerfileSyntax.Mount) throws -> RunSSHSocket {
+    private func socket(_ mount: DockerfileSyntax.Mount, _ step: Step) throws -> RunSSHSocket {
         guard mount.source.isEmpty else { throw ConversionError(.badSource, "ssh does not support source") }
+        let id = mount.id.isEmpty ? "default" : mount.id
+        let need = OutlineCapture.Need(isRequired: mount.isRequired, lines: step.lines)
+        if step.stage.outline.sockets[id] == nil { step.stage.outline.sockets[id] = need }
         var socket = RunSSHSocket(id: mount.id, target: mount.target)
         socket.isOptional = !mount.isRequired
         if mount.uid != nil || mount.gid != nil || mount.mode != nil {

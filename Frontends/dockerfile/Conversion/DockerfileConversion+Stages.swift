@@ -35,7 +35,8 @@ extension DockerfileConversion {
         globalArguments = try evaluate(
             dockerfile.globalArguments,
             from: globalArguments,
-            overrides: buildArguments
+            overrides: buildArguments,
+            capture: &globalOutline
         )
     }
 
@@ -45,19 +46,44 @@ extension DockerfileConversion {
         from start: EnvironmentList,
         overrides: [String: String]
     ) throws -> EnvironmentList {
+        var capture = OutlineCapture()
+        return try evaluate(instructions, from: start, overrides: overrides, capture: &capture)
+    }
+
+    private func evaluate(
+        _ instructions: [Instruction],
+        from start: EnvironmentList,
+        overrides: [String: String],
+        capture: inout OutlineCapture
+    ) throws -> EnvironmentList {
         var arguments = start
         for instruction in instructions {
             guard case .arg(let arg) = instruction.body else { continue }
             for declaration in arg.declarations {
-                if let value = overrides[declaration.name] {
-                    arguments[declaration.name] = value
-                } else if let value = declaration.defaultValue {
+                var info = OutlineCapture.Argument(
+                    name: declaration.name,
+                    description: declaration.description,
+                    lines: instruction.lines
+                )
+                var value = overrides[declaration.name]
+                if value == nil, let text = declaration.defaultValue {
                     do {
-                        arguments[declaration.name] = try expander.text(value, arguments)
+                        let expansion = try expander.expand(text, arguments)
+                        value = expansion.text
+                        info.dependencies = expansion.matched
                     } catch {
                         throw error.located(range: nil, lines: instruction.lines)
                     }
+                    // A default that extends an earlier one needs what that one needed.
+                    if info.dependencies.remove(declaration.name) != nil {
+                        info.dependencies.formUnion(capture.arguments[declaration.name]?.dependencies ?? [])
+                    }
                 }
+                if let value {
+                    arguments[declaration.name] = value
+                    info.value = value
+                }
+                capture.arguments[declaration.name] = info
             }
         }
         return arguments
@@ -75,7 +101,9 @@ extension DockerfileConversion {
             )
         }
         let state = StageState(stage: stage, baseName: base.text)
-        if !stage.platform.isEmpty { state.platform = try platform(of: stage) }
+        state.outline = globalOutline
+        var used = base.matched
+        if !stage.platform.isEmpty { state.platform = try platform(of: stage, &used) }
         if !stage.name.isEmpty {
             let found = try namedContext(stage.name, platform: state.platform, paths: state.usedPaths, stage.lines)
             if let found {
@@ -88,6 +116,7 @@ extension DockerfileConversion {
             state.displayName = "stage-\(index)"
         }
         list.append(state)
+        state.outline.used.formUnion(used)
         state.stepCount = stage.instructions.count { $0.isStep }
         if state.baseName != "scratch", state.base == nil { state.stepCount += 1 }
         state.ignoresCache = options.uncachedStages.contains(stage.name)
@@ -101,8 +130,9 @@ extension DockerfileConversion {
         }
     }
 
-    private func platform(of stage: Stage) throws -> Platform {
+    private func platform(of stage: Stage, _ used: inout Set<String>) throws -> Platform {
         let name = try expand(stage.platform, of: stage)
+        used.formUnion(name.matched)
         checkFromArguments(name.unmatched, stage)
         checkRedundantPlatform(name, stage)
         checkConstantPlatform(name, stage)

@@ -22,6 +22,7 @@ package final class DockerfileConversion {
     var globalArguments = EnvironmentList()
     /// Names of ARGs before the first FROM.
     var globalArgumentNames: Set<String> = []
+    var globalOutline = OutlineCapture()
     var list = StageList()
     /// The platform that is built for.
     let targetPlatform: Platform
@@ -42,7 +43,6 @@ package final class DockerfileConversion {
         buildContext = BuildContext(
             options: input.options,
             capabilities: input.capabilities,
-            ignoreFile: input.ignoreFile,
             context: context
         )
         buildArguments = input.options.buildArguments
@@ -119,7 +119,8 @@ package final class DockerfileConversion {
             image: target.image,
             baseImage: target.baseImage,
             epoch: epoch,
-            ignoresCache: target.ignoresCache
+            ignoresCache: target.ignoresCache,
+            outline: DockerfileOutline(of: target, source: input.source.data)
         )
         result.marshalOptions = MarshalOptions(platform: targetPlatform, capabilities: input.capabilities)
         return result
@@ -153,6 +154,8 @@ package struct ConversionResult: Sendable {
     package var epoch: Int64?
     /// Whether the target was asked to ignore earlier results.
     package var ignoresCache: Bool
+    /// What the target can be given.
+    package var outline: DockerfileOutline
     var marshalOptions = MarshalOptions()
 
     /// The definition to solve.

@@ -89,6 +89,27 @@ package struct DockerfileOptions: Sendable {
         }
     }
 
+    /// The session that offers a directory; `nil` for an engine without sessions.
+    package func session(of directory: String) -> String? { raw["local-sessionid:" + directory] ?? session }
+
+    /// The client's directory with the Dockerfile and the ignore file that belongs to it.
+    package var fileState: State {
+        let directory = raw["dockerfilekey"] ?? "dockerfile"
+        var local = State.LocalOptions(session: session(of: directory))
+        local.followPaths = [filename, filename + ".dockerignore"]
+        if SlashPath.base(filename) == "Dockerfile" {
+            let folder = filename.dropLast("Dockerfile".count)
+            local.followPaths.append(SlashPath.clean(folder + "dockerfile"))
+        }
+        local.sharedKeyHint = directory
+        local.differ = "none"
+        return .local(
+            directory,
+            options: local,
+            constraints: Constraints(name: "[internal] load build definition from \(filename)")
+        )
+    }
+
     private mutating func readEnumerations() throws {
         if let mode = raw["image-resolve-mode"], !mode.isEmpty {
             guard let known = State.ImageResolveMode(rawValue: mode) else {

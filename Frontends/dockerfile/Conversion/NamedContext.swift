@@ -185,29 +185,3 @@ extension DockerfileConversion {
         return (state.applying(image), image)
     }
 }
-
-/// The bytes of a base64 text with padding; `nil` for anything else.
-func base64Decoded(_ text: String) -> [UInt8]? {
-    var bytes: [UInt8] = []
-    var bits: UInt32 = 0
-    var count = 0
-    for byte in text.utf8 {
-        let value: UInt32
-        switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = UInt32(byte) - 65
-        case UInt8(ascii: "a")...UInt8(ascii: "z"): value = UInt32(byte) - 71
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): value = UInt32(byte) + 4
-        case UInt8(ascii: "+"): value = 62
-        case UInt8(ascii: "/"): value = 63
-        case UInt8(ascii: "="): continue
-        default: return nil
-        }
-        bits = bits << 6 | value
-        count += 6
-        if count >= 8 {
-            count -= 8
-            bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
-        }
-    }
-    return text.utf8.count % 4 == 0 ? bytes : nil
-}

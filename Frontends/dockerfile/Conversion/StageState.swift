@@ -18,6 +18,7 @@ final class StageState {
     let lines: ClosedRange<Int>?
     let instructions: [Instruction]
     let comments: [String]
+    let description: String
 
     /// The stage it starts from, if that is none of the outside.
     var base: StageState?
@@ -54,6 +55,7 @@ final class StageState {
     var entrypointUse: ClosedRange<Int>?
     var commandUse: ClosedRange<Int>?
     var healthcheckUse: ClosedRange<Int>?
+    var outline = OutlineCapture()
 
     struct Dependency {
         let stage: StageState
@@ -74,6 +76,7 @@ final class StageState {
         lines = stage.lines
         instructions = stage.instructions
         comments = stage.comments
+        description = stage.description
         isExternal = false
     }
 
@@ -86,6 +89,7 @@ final class StageState {
         self.lines = lines
         instructions = []
         comments = []
+        description = ""
         isExternal = true
     }
 
@@ -145,7 +149,10 @@ struct StageList {
     /// Adds a stage; one that starts from a stage known by now is linked to it.
     mutating func append(_ stage: StageState) {
         stages.append(stage)
-        if let base = byName[stage.baseName] { stage.base = base }
+        if let base = byName[stage.baseName] {
+            stage.base = base
+            stage.outline = base.outline
+        }
         if !stage.givenName.isEmpty { byName[stage.givenName.lowercased()] = stage }
     }
 

@@ -3,120 +3,222 @@
 internal import DockerfileConversion
 internal import DockerfileSyntax
 internal import LLB
+internal import LLBMessages
 internal import OCI
 
-/// What became of one target of one file, beside what BuildKit made of it.
+/// What became of one target of one file, or of the file as a whole, beside what BuildKit made of it.
 struct Comparison: Sendable {
+    /// What is compared.
+    enum Part: String, CaseIterable, Sendable {
+        /// Whether the target is accepted or refused.
+        case outcome
+        /// The digest of the operation that makes the result.
+        case head
+        /// The bytes of the image config.
+        case config
+        /// Findings of the linter during a build.
+        case warnings
+        /// Names, capabilities, groups and lines of every operation.
+        case metadata
+        /// The operation that loads the file.
+        case load
+        /// The answers to subrequests.
+        case targets, lint, outline
+    }
+
     enum Verdict: Hashable, Sendable {
         case equal
+        /// What differs first.
         case different(String)
-        /// Neither has it: BuildKit refuses the target.
-        case absent
-
-        var isEqual: Bool { self == .equal }
     }
 
     let file: String
     let target: String
-    var head = Verdict.absent
-    var config = Verdict.absent
-    var warnings = Verdict.absent
-    /// Whether both accept the target, or both refuse it.
-    var outcome = Verdict.equal
+    /// Parts that are missing here are missing in BuildKit's answer.
+    var verdicts: [Part: Verdict] = [:]
 
-    /// Converts one target and compares.
-    ///
-    /// - Parameters:
-    ///   - golden: An element of `targets`.
-    ///   - operations: The `ops` of the file.
-    static func run(
-        file: String,
-        source: [UInt8],
-        golden: JSONValue,
-        operations: JSONValue
-    ) async -> Comparison {
-        let target = golden["target"]?.text ?? ""
-        var comparison = Comparison(file: file, target: target)
-        let refusal = golden["error"]?.text
-        do {
-            var raw = ["filename": "Dockerfile", "cmdline": "golden"]
-            if !target.isEmpty { raw["target"] = target }
-            let options = try DockerfileOptions(
-                raw,
-                workerPlatforms: [Platform(os: "linux", architecture: "amd64")],
-                session: "golden-session"
-            )
-            let sourceFile = SourceFile(filename: "Dockerfile", language: "Dockerfile", data: source)
-            let conversion = DockerfileConversion(
-                ConversionInput(source: sourceFile, options: options),
-                context: FixedAnswers()
-            )
-            let result = try await conversion.run()
-            let definition = try result.definition()
-            if let refusal {
-                comparison.outcome = .different("BuildKit refuses it: \(refusal)")
-                return comparison
-            }
-            comparison.compareHead(try definition.head(), definition, golden, operations)
-            comparison.compareConfig(result.image, golden)
-            comparison.compareWarnings(conversion.warnings, golden)
-        } catch {
-            if refusal == nil {
-                comparison.outcome = .different("refused: \(error)")
-                comparison.head = .different("refused")
-                comparison.config = .different("refused")
-            }
+    mutating func compare(_ part: Part, _ wanted: String?, _ made: String) {
+        guard let wanted else { return }
+        verdicts[part] = wanted == made ? .equal : .different(Comparison.firstDifference(part, wanted, made))
+    }
+
+    private static func firstDifference(_ part: Part, _ wanted: String, _ made: String) -> String {
+        let (wanted, made) = (Array(wanted.utf8), Array(made.utf8))
+        let common = zip(wanted, made).prefix { $0 == $1 }.count
+        func excerpt(_ bytes: [UInt8]) -> String {
+            String(decoding: bytes[min(bytes.count, max(0, common - 60))..<min(bytes.count, common + 200)], as: UTF8.self)
+        }
+        return "\(part.rawValue) at byte \(common)\n    expected …\(excerpt(wanted))\n    made     …\(excerpt(made))"
+    }
+}
+
+/// One file of the corpus with BuildKit's answers.
+struct CorpusFile {
+    let name: String
+    let source: [UInt8]
+    let golden: JSONValue
+
+    /// Compares the file as a whole, then every target.
+    func comparisons() async throws -> [Comparison] {
+        var comparisons = [try await compareFile()]
+        for target in golden["targets"]?.elements ?? [] { comparisons.append(await compare(target)) }
+        return comparisons
+    }
+
+    private func options(target: String) throws -> DockerfileOptions {
+        var raw = ["filename": "Dockerfile", "cmdline": "golden"]
+        if !target.isEmpty { raw["target"] = target }
+        return try DockerfileOptions(
+            raw,
+            workerPlatforms: [Platform(os: "linux", architecture: "amd64")],
+            session: "golden-session"
+        )
+    }
+
+    private func input(target: String) throws -> ConversionInput {
+        ConversionInput(
+            source: SourceFile(filename: "Dockerfile", language: "Dockerfile", data: source),
+            options: try options(target: target)
+        )
+    }
+
+    private func compareFile() async throws -> Comparison {
+        var comparison = Comparison(file: name, target: "")
+        let load = try options(target: "").fileState.definition(MarshalOptions(capabilities: Capability.all))
+        comparison.compare(.load, golden["loadDockerfile"]?.text, try load.head()?.vertex.description ?? "")
+        if let wanted = golden["stages"], golden["stagesError"] == nil {
+            let made = (try? TargetList(parsing: source, file: "Dockerfile"))?.json["targets"]
+            comparison.compare(.targets, wanted.canonicalText, made?.canonicalText ?? "refused")
+        }
+        if let wanted = golden["lint"] {
+            let report = try await LintReport(try input(target: ""), context: FixedAnswers())
+            comparison.compare(.lint, wanted.lintText, report.json.lintText)
+        }
+        if let wanted = golden["outline"] {
+            let conversion = DockerfileConversion(try input(target: ""), context: FixedAnswers())
+            let made = try? await conversion.run().outline.json
+            comparison.compare(.outline, wanted.outlineText, made?.outlineText ?? "refused")
         }
         return comparison
     }
 
-    private mutating func compareHead(
-        _ head: Edge?,
-        _ definition: Definition,
-        _ golden: JSONValue,
-        _ operations: JSONValue
-    ) {
-        let wanted = golden["head"]?.text
-        guard head?.vertex.description != wanted else {
-            self.head = .equal
-            return
+    private func compare(_ wanted: JSONValue) async -> Comparison {
+        let target = wanted["target"]?.text ?? ""
+        var comparison = Comparison(file: name, target: target)
+        let refusal = wanted["error"]?.text
+        do {
+            let conversion = DockerfileConversion(try input(target: target), context: FixedAnswers())
+            let result = try await conversion.run()
+            let definition = try result.definition()
+            if let refusal {
+                comparison.verdicts[.outcome] = .different("accepted; BuildKit refuses it: \(refusal)")
+                return comparison
+            }
+            comparison.verdicts[.outcome] = .equal
+            comparison.verdicts[.head] = try compareHead(definition, wanted)
+            comparison.verdicts[.config] = compareConfig(result.image, wanted)
+            comparison.verdicts[.warnings] = compareWarnings(conversion.warnings, wanted)
+            comparison.verdicts[.metadata] = try compareMetadata(definition, wanted)
+        } catch {
+            comparison.verdicts[.outcome] = refusal == nil ? .different("refused: \(error)") : .equal
+            guard refusal == nil else { return comparison }
+            for part in [Comparison.Part.head, .config] { comparison.verdicts[part] = .different("refused") }
         }
+        return comparison
+    }
+
+    private func compareHead(_ definition: Definition, _ wanted: JSONValue) throws -> Comparison.Verdict {
+        let head = try definition.head()?.vertex.description
+        guard head != wanted["head"]?.text else { return .equal }
         let own = Set(definition.operations.map(\.digest.description))
-        let theirs = (golden["def"]?.elements ?? []).compactMap(\.text)
-        var text = "head \(head?.vertex.description ?? "scratch"), expected \(wanted ?? "scratch")"
+        let theirs = (wanted["def"]?.elements ?? []).compactMap(\.text)
+        var text = "head \(head ?? "scratch"), expected \(wanted["head"]?.text ?? "scratch")"
         if let missing = theirs.first(where: { !own.contains($0) }) {
-            text += "\n    expected \(operations[missing]?["op"]?.encodedText ?? missing)"
+            text += "\n    expected \(golden["ops"]?[missing]?["op"]?.encodedText ?? missing)"
         }
-        let json = try? definition.json()
+        let json = try definition.json()
         if let extra = definition.operations.first(where: { !theirs.contains($0.digest.description) }) {
-            text += "\n    made     \(json?["def"]?[extra.digest.description]?.encodedText ?? "")"
+            text += "\n    made     \(json["def"]?[extra.digest.description]?.encodedText ?? "")"
         }
-        self.head = .different(text)
+        return .different(text)
     }
 
-    private mutating func compareConfig(_ image: ImageConfig, _ golden: JSONValue) {
+    private func compareConfig(_ image: ImageConfig, _ wanted: JSONValue) -> Comparison.Verdict {
         let bytes = image.encoded
-        guard Digest.of(bytes).hex != golden["imageSHA256"]?.text else {
-            config = .equal
-            return
+        guard Digest.of(bytes).hex != wanted["imageSHA256"]?.text else { return .equal }
+        var comparison = Comparison(file: name, target: "")
+        comparison.compare(.config, wanted["image"]?.encodedText ?? "", String(decoding: bytes, as: UTF8.self))
+        guard let verdict = comparison.verdicts[.config], verdict != .equal else {
+            return .different("config in its bytes")
         }
-        let wanted = golden["image"]?.encoded ?? []
-        let common = zip(bytes, wanted).prefix { $0 == $1 }.count
-        func excerpt(_ bytes: [UInt8]) -> String {
-            String(decoding: bytes[max(0, common - 40)..<min(bytes.count, common + 160)], as: UTF8.self)
-        }
-        config = .different("config at byte \(common)\n    expected …\(excerpt(wanted))\n    made     …\(excerpt(bytes))")
+        return verdict
     }
 
-    private mutating func compareWarnings(_ warnings: [LintWarning], _ golden: JSONValue) {
-        let wanted = (golden["warnings"]?.elements ?? []).compactMap { $0["msg"]?.text }.sorted()
+    private func compareWarnings(_ warnings: [LintWarning], _ wanted: JSONValue) -> Comparison.Verdict {
+        let wanted = (wanted["warnings"]?.elements ?? []).compactMap { $0["msg"]?.text }.sorted()
         let made = warnings.map { "\($0.rule.name): \($0.message) (line \($0.lines.lowerBound))" }.sorted()
-        guard wanted != made else {
-            self.warnings = .equal
-            return
-        }
+        guard wanted != made else { return .equal }
         let missing = wanted.filter { !made.contains($0) }.map { "\n    expected \($0)" }
         let extra = made.filter { !wanted.contains($0) }.map { "\n    made     \($0)" }
-        self.warnings = .different("warnings" + (missing + extra).joined())
+        return .different("warnings" + (missing + extra).joined())
+    }
+
+    private func compareMetadata(_ definition: Definition, _ wanted: JSONValue) throws -> Comparison.Verdict {
+        let made = try definition.json()
+        for operation in definition.operations.dropLast() {
+            let digest = operation.digest.description
+            let entry = wanted["opMetaOverrides"]?[digest] ?? golden["ops"]?[digest] ?? .null
+            let ranges = definition.locations(of: operation.digest).flatMap(\.ranges).map { range in
+                "\(range.start.line):\(range.start.character)-\(range.end.line):\(range.end.character)"
+            }
+            let own = JSONValue.object([
+                JSONMember("meta", made["metadata"]?[digest] ?? .null),
+                JSONMember("loc", .strings(ranges)),
+            ])
+            let theirs = JSONValue.object([
+                JSONMember("meta", entry["meta"] ?? .null),
+                JSONMember("loc", entry["loc"] ?? .array([])),
+            ])
+            var comparison = Comparison(file: name, target: "")
+            comparison.compare(.metadata, theirs.canonicalText, own.canonicalText)
+            if let verdict = comparison.verdicts[.metadata], verdict != .equal { return verdict }
+        }
+        return .equal
+    }
+}
+
+extension JSONValue {
+    /// The text with members sorted, without `null`, sources and what is random.
+    var canonicalText: String { canonical.encodedText }
+
+    private var canonical: JSONValue {
+        switch self {
+        case .array(let elements): return .array(elements.map(\.canonical))
+        case .object(let members):
+            var kept = members.filter { $0.value != .null && $0.name != "sources" }
+            for index in kept.indices {
+                kept[index].value = kept[index].name == "progressGroup"
+                    ? kept[index].value.withoutIdentifier.canonical : kept[index].value.canonical
+            }
+            return .object(kept.sorted { $0.name < $1.name })
+        default: return self
+        }
+    }
+
+    private var withoutIdentifier: JSONValue { .object(members.filter { $0.name != "id" }) }
+
+    /// An outline with its lists in one order.
+    var outlineText: String {
+        let lists = members.filter { $0.name != "sources" }.map { member in
+            let elements = member.value.elements?.map(\.canonicalText).sorted() ?? [member.value.encodedText]
+            return member.name + ": " + elements.joined(separator: ", ")
+        }
+        return lists.sorted().joined(separator: "\n")
+    }
+
+    /// A linter's answer: its findings in one order, and of an error only that there is one.
+    var lintText: String {
+        let findings = (self["warnings"]?.elements ?? []).map(\.canonicalText).sorted()
+        return findings.joined(separator: "\n") + (self["buildError"] == nil ? "" : "\nerror")
     }
 }

@@ -6,20 +6,19 @@ internal import OCI
 
 /// Converts every file of a corpus and compares the results with BuildKit's own.
 ///
-///     kiln-corpus DIR [--only TEXT] [--show COUNT] [--warnings]
+///     kiln-corpus DIR [--only TEXT] [--show COUNT]
 ///
 /// `DIR` holds `files/`, `golden/` and `manifest.tsv`. Prints what is equal by class of file, the first differences, and
-/// last of all one line: `heads equal N of M, configs equal N of M`. Ends with status 1 when anything but a warning differs.
+/// last of all one line: `heads equal N of M, configs equal N of M`. Ends with status 1 when anything differs.
 @main
 struct CorpusCommand {
     private let folder: String
     private var filter = ""
     private var shownCount = 10
-    private var showsWarnings = false
 
     static func main() async {
         guard let command = CorpusCommand(Array(CommandLine.arguments.dropFirst())) else {
-            print("usage: kiln-corpus DIR [--only TEXT] [--show COUNT] [--warnings]")
+            print("usage: kiln-corpus DIR [--only TEXT] [--show COUNT]")
             exit(64)
         }
         do {
@@ -41,7 +40,6 @@ struct CorpusCommand {
             case "--show":
                 guard let count = rest.popFirst().flatMap({ Int($0) }) else { return nil }
                 shownCount = count
-            case "--warnings": showsWarnings = true
             default: folder = argument
             }
         }
@@ -70,7 +68,7 @@ struct CorpusCommand {
             }
         }
         report.printClasses(entries)
-        report.printDifferences(limit: shownCount, withWarnings: showsWarnings)
+        report.printDifferences(limit: shownCount)
         report.printTotals()
         return report.isClean
     }
@@ -82,19 +80,7 @@ struct CorpusCommand {
     @concurrent
     private func compare(_ file: String) async throws -> [Comparison] {
         let golden = try JSONValue(parsing: try read("golden/\(file).json"))
-        let source = try read("files/\(file)")
-        var comparisons: [Comparison] = []
-        for target in golden["targets"]?.elements ?? [] {
-            comparisons.append(
-                await Comparison.run(
-                    file: file,
-                    source: source,
-                    golden: target,
-                    operations: golden["ops"] ?? .null
-                )
-            )
-        }
-        return comparisons
+        return try await CorpusFile(name: file, source: try read("files/\(file)"), golden: golden).comparisons()
     }
 }
 
@@ -105,10 +91,7 @@ private struct Report {
     mutating func add(_ comparison: Comparison) { comparisons.append(comparison) }
 
     var isClean: Bool {
-        comparisons.allSatisfy { comparison in
-            [comparison.head, comparison.config].allSatisfy { $0 == .equal || $0 == .absent }
-                && comparison.outcome.isEqual
-        }
+        comparisons.allSatisfy { comparison in comparison.verdicts.values.allSatisfy { $0 == .equal } }
     }
 
     func printClasses(_ entries: [(file: String, classes: [String])]) {
@@ -118,17 +101,15 @@ private struct Report {
         }
         for (name, members) in files.sorted(by: { $0.key < $1.key }) {
             let own = comparisons.filter { members.contains($0.file) }
-            print("\(name): \(summary(own))")
+            print("\(name): \(count(.head, own, "heads")), \(count(.config, own, "configs"))")
         }
     }
 
-    func printDifferences(limit: Int, withWarnings: Bool) {
+    func printDifferences(limit: Int) {
         var count = 0
         for comparison in comparisons.sorted(by: { ($0.file, $0.target) < ($1.file, $1.target) }) {
-            var verdicts = [comparison.outcome, comparison.head, comparison.config]
-            if withWarnings { verdicts.append(comparison.warnings) }
-            let texts = verdicts.compactMap { verdict in
-                if case .different(let text) = verdict { text } else { nil }
+            let texts = Comparison.Part.allCases.compactMap { part in
+                if case .different(let text) = comparison.verdicts[part] { text } else { nil }
             }
             guard !texts.isEmpty else { continue }
             count += 1
@@ -140,16 +121,14 @@ private struct Report {
     }
 
     func printTotals() {
-        let warned = comparisons.filter { $0.warnings != .absent }
-        print("warnings equal \(warned.count { $0.warnings.isEqual }) of \(warned.count)")
-        print("outcomes equal \(comparisons.count { $0.outcome.isEqual }) of \(comparisons.count)")
-        print(summary(comparisons))
+        for part in Comparison.Part.allCases where part != .head && part != .config {
+            print(count(part, comparisons, part.rawValue))
+        }
+        print("\(count(.head, comparisons, "heads")), \(count(.config, comparisons, "configs"))")
     }
 
-    private func summary(_ comparisons: [Comparison]) -> String {
-        let heads = comparisons.map(\.head).filter { $0 != .absent }
-        let configs = comparisons.map(\.config).filter { $0 != .absent }
-        return "heads equal \(heads.count(where: \.isEqual)) of \(heads.count), "
-            + "configs equal \(configs.count(where: \.isEqual)) of \(configs.count)"
+    private func count(_ part: Comparison.Part, _ comparisons: [Comparison], _ name: String) -> String {
+        let verdicts = comparisons.compactMap { $0.verdicts[part] }
+        return "\(name) equal \(verdicts.count { $0 == .equal }) of \(verdicts.count)"
     }
 }

@@ -161,6 +161,15 @@ extension State {
         return source(url, attributes, constraints)
     }
 
+    /// A source by its identifier and attributes, for kinds that have no method of their own.
+    public static func source(
+        identifier: String,
+        attributes: [String: String] = [:],
+        constraints: Constraints = Constraints()
+    ) -> State {
+        source(identifier, attributes, constraints)
+    }
+
     static func source(
         _ identifier: String,
         _ attributes: [String: String],

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import DockerfileConversion
+internal import DockerfileSyntax
+internal import FrontendKit
+internal import FrontendProtocol
+internal import LLB
+internal import OCI
+
+/// The frontend for Dockerfiles: reads the file, converts it for every platform, gives the trees and configs back.
+enum DockerfileFrontend {
+    static func run() -> Never {
+        FrontendMain.run(name: "dockerfile", version: "1.0.0") { session, request in
+            let build = DockerfileBuild(session: session, request: request)
+            return try await build.explainingErrors { try await build.run() }
+        }
+    }
+}
+
+/// One request to the frontend.
+struct DockerfileBuild: Sendable {
+    let session: FrontendSession
+    let request: BuildRequest
+
+    func run() async throws -> BuildResult {
+        let options = try DockerfileOptions(request.options, workerPlatforms: request.workerPlatforms)
+        if let name = request.options["requestid"], !name.isEmpty { return try await answer(name, options) }
+        var result = BuildResult(platforms: [], isIndex: options.isMultiPlatform)
+        let wanted: [Platform?] = options.targetPlatforms.isEmpty ? [nil] : options.targetPlatforms
+        result.platforms = try await withThrowingTaskGroup(of: (Int, BuildResult.PlatformResult).self) { group in
+            for (index, platform) in wanted.enumerated() {
+                group.addTask {
+                    // Every platform finds the same weaknesses: one of them tells.
+                    (index, try await convert(options, platform, reportsWarnings: index == 0))
+                }
+            }
+            var parts: [(Int, BuildResult.PlatformResult)] = []
+            for try await part in group { parts.append(part) }
+            return parts.sorted { $0.0 < $1.0 }.map(\.1)
+        }
+        return result
+    }
+
+    private func convert(
+        _ options: DockerfileOptions,
+        _ platform: Platform?,
+        reportsWarnings: Bool
+    ) async throws -> BuildResult.PlatformResult {
+        let conversion = try self.conversion(options, platform)
+        defer { if reportsWarnings { report(conversion.warnings) } }
+        let conversionResult = try await conversion.run()
+        let tree = try await session.solve(try conversionResult.definition())
+        let built = exportPlatform(platform ?? request.workerPlatform, conversionResult.image)
+        var part = BuildResult.PlatformResult(
+            id: (platform ?? request.workerPlatform).normalized.identifier,
+            platform: built,
+            tree: tree,
+            config: conversionResult.image.encoded
+        )
+        if let base = conversionResult.baseImage { part.metadata["containerimage.base.config"] = base.encoded }
+        if let epoch = conversionResult.epoch { part.metadata["source.date.epoch"] = Array("\(epoch)".utf8) }
+        return part
+    }
+
+    /// A conversion of the request's file that has not run.
+    func conversion(_ options: DockerfileOptions, _ platform: Platform?) throws -> DockerfileConversion {
+        DockerfileConversion(try conversionInput(options, platform), context: answers)
+    }
+
+    /// What a conversion of the request's file is told.
+    func conversionInput(_ options: DockerfileOptions, _ platform: Platform?) throws -> ConversionInput {
+        let source = SourceFile(
+            filename: options.filename,
+            language: "Dockerfile",
+            data: request.fileContent,
+            definition: try options.fileState.definition(MarshalOptions(capabilities: Capability.all))
+        )
+        return ConversionInput(source: source, options: options, targetPlatform: platform)
+    }
+
+    /// What a conversion asks.
+    var answers: SessionAnswers { SessionAnswers(session: session, inputs: request.inputs) }
+
+    /// Windows images run on one release only: it is taken from the image when nobody named it.
+    private func exportPlatform(_ platform: Platform, _ image: ImageConfig) -> Platform {
+        var result = platform.normalized
+        if result.os == "windows", image.platform.os == "windows" {
+            result.osVersion = result.osVersion ?? image.platform.osVersion
+            result.osFeatures = result.osFeatures ?? image.platform.osFeatures
+        }
+        return result.normalized
+    }
+
+    private func report(_ warnings: [LintWarning]) {
+        for warning in warnings {
+            session.report(
+                Diagnostic(
+                    severity: .warning,
+                    code: warning.rule.name,
+                    message: warning.message,
+                    detail: [warning.rule.summary],
+                    url: warning.rule.url.isEmpty ? nil : warning.rule.url,
+                    fileName: request.fileName,
+                    ranges: [TextRange(startLine: warning.lines.lowerBound, endLine: warning.lines.upperBound)]
+                )
+            )
+        }
+    }
+
+    /// Runs a part of the build; what it throws becomes words for the user, with the lines of the file they are about.
+    func explainingErrors<Value>(_ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch var error as DockerfileError {
+            error.file = request.fileName
+            throw BuildError(error.rendered(source: request.fileContent))
+        } catch let error as ConversionError {
+            let located = DockerfileError(
+                .badArguments,
+                error.message,
+                suggestion: error.suggestion,
+                file: request.fileName,
+                lines: error.lines
+            )
+            let text = error.lines == nil ? error.description : located.rendered(source: request.fileContent)
+            if let cause = error.cause { throw BuildError(text, because: cause) }
+            throw BuildError(text)
+        } catch let error as LLBError {
+            throw BuildError("cannot build the graph: \(error)")
+        } catch let error as OCIError {
+            throw BuildError(error.message)
+        }
+    }
+}
