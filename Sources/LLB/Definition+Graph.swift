@@ -9,7 +9,7 @@ extension Definition {
     /// Operations the result does not need are ignored, whatever they hold. Takes time and memory in proportion to the
     /// size of the definition.
     ///
-    /// - Parameter capabilities: What operations may ask for in their metadata; `nil` accepts anything.
+    /// Operations may ask for `capabilities` in their metadata; `nil` accepts anything.
     /// - Throws: `unreadable`, `malformed`, `unsupportedCapability` or `tooLarge`, naming the operation.
     public func graph(
         limits: DefinitionLimits = .standard,
@@ -24,7 +24,10 @@ extension Definition {
             )
         }
         guard operations.count >= 2 else {
-            throw LLBError(.malformed, "cannot load definition: it has a single operation and so no result")
+            throw LLBError(
+                .malformed,
+                "cannot load definition: it has a single operation and so no result"
+            )
         }
         guard let result = try head() else { return Graph(vertices: [], result: nil) }
         var loader = GraphLoader(definition: self, limits: limits, capabilities: capabilities)
@@ -63,7 +66,8 @@ private struct GraphLoader {
     mutating func load(from result: Edge) throws(LLBError) -> [VertexInfo] {
         var stack = [try open(result.vertex, user: nil)]
         while var top = stack.popLast() {
-            while top.nextInput < top.inputs.count, loaded[top.inputs[top.nextInput].vertex] != nil {
+            while top.nextInput < top.inputs.count, loaded[top.inputs[top.nextInput].vertex] != nil
+            {
                 top.nextInput += 1
             }
             if top.nextInput < top.inputs.count {
@@ -89,7 +93,10 @@ private struct GraphLoader {
     private func open(_ digest: Digest, user: Digest?) throws(LLBError) -> Pending {
         guard let bytes = bytes[digest] else {
             let user = user.map { "operation \($0)" } ?? "the result"
-            throw LLBError(.malformed, "cannot load definition: \(user) needs \(digest), which is not in it")
+            throw LLBError(
+                .malformed,
+                "cannot load definition: \(user) needs \(digest), which is not in it"
+            )
         }
         let message = try Pb_Op(operationBytes: bytes, digest: digest)
         var inputs: [Edge] = []
@@ -100,7 +107,9 @@ private struct GraphLoader {
 
     private mutating func close(_ pending: Pending) throws(LLBError) {
         let metadata = definition.metadata[pending.digest] ?? Pb_OpMetadata()
-        if let capabilities, let unknown = metadata.caps.keys.sorted().first(where: { !capabilities.contains($0) }) {
+        if let capabilities,
+            let unknown = metadata.caps.keys.sorted().first(where: { !capabilities.contains($0) })
+        {
             throw LLBError(
                 .unsupportedCapability,
                 "cannot load operation \(pending.digest): it needs capability \"\(unknown)\", which this engine does "
@@ -126,7 +135,9 @@ private struct GraphLoader {
             outputCount: outputCount,
             metadata: metadata,
             name: metadata.description_p["llb.customname"]
-                ?? pending.operation.displayName { loaded[pending.inputs[$0].vertex]?.name ?? "unknown" },
+                ?? pending.operation.displayName {
+                    loaded[pending.inputs[$0].vertex]?.name ?? "unknown"
+                },
             depth: depth
         )
         loaded[pending.digest] = vertex

@@ -15,7 +15,10 @@ internal import SwiftProtobuf
 /// names like any other. The one operation without a kind points at the result. Names exist in this form alone: the
 /// digests are computed from the canonical bytes.
 extension Definition {
-    /// Reads the JSON form. An operation in BuildKit's own Go JSON, which nests `Op`, `Action` and `User`, is read as well.
+    /// Reads the JSON form.
+    ///
+    /// An operation in BuildKit's own Go JSON, which nests `Op`, `Action` and `User`, is read as
+    /// well.
     ///
     /// - Throws: `unreadable` for another shape; `malformed` for operations that name each other in a circle or name
     ///   nothing; `tooLarge` for more than `limits.operationCount` operations.
@@ -35,7 +38,8 @@ extension Definition {
         var seen: Set<Digest> = []
         for (name, var operation) in try NamedOperations(entries).inOrder() {
             for index in operation.inputs.indices {
-                operation.inputs[index].digest = digests[operation.inputs[index].digest]?.description ?? ""
+                operation.inputs[index].digest =
+                    digests[operation.inputs[index].digest]?.description ?? ""
             }
             let encoded = Operation(try operation.canonicalBytes())
             digests[name] = encoded.digest
@@ -43,14 +47,19 @@ extension Definition {
         }
         for member in json["metadata"]?.members ?? [] {
             guard let digest = digests[member.name] else {
-                throw LLBError(.malformed, "cannot read LLB JSON: metadata for \"\(member.name)\", which is not in \"def\"")
+                throw LLBError(
+                    .malformed,
+                    "cannot read LLB JSON: metadata for \"\(member.name)\", which is not in \"def\""
+                )
             }
             metadata[digest] = try decodeMessage(member.value, "metadata of \"\(member.name)\"")
         }
         if let value = json["source"], value != .null {
             var message: Pb_Source = try decodeMessage(value, "source")
             var locations: [String: Pb_Locations] = [:]
-            for (name, value) in message.locations { locations[digests[name]?.description ?? name] = value }
+            for (name, value) in message.locations {
+                locations[digests[name]?.description ?? name] = value
+            }
             message.locations = locations
             source = message
         }
@@ -70,7 +79,9 @@ extension Definition {
         for (digest, value) in metadata.sorted(by: { $0.key < $1.key }) {
             metadataMembers.append(JSONMember(digest.description, try encodeMessage(value)))
         }
-        if !metadataMembers.isEmpty { members.append(JSONMember("metadata", .object(metadataMembers))) }
+        if !metadataMembers.isEmpty {
+            members.append(JSONMember("metadata", .object(metadataMembers)))
+        }
         if let source { members.append(JSONMember("source", try encodeMessage(source))) }
         return .object(members)
     }
@@ -84,9 +95,13 @@ private struct NamedOperations {
     init(_ entries: [JSONMember]) throws(LLBError) {
         for entry in entries {
             guard operations[entry.name] == nil else {
-                throw LLBError(.malformed, "cannot read LLB JSON: operation \"\(entry.name)\" appears twice")
+                throw LLBError(
+                    .malformed,
+                    "cannot read LLB JSON: operation \"\(entry.name)\" appears twice"
+                )
             }
-            operations[entry.name] = try decodeMessage(entry.value.flattened, "operation \"\(entry.name)\"") as Pb_Op
+            operations[entry.name] =
+                try decodeMessage(entry.value.flattened, "operation \"\(entry.name)\"") as Pb_Op
             names.append(entry.name)
         }
         let terminals = names.filter { operations[$0]?.op == nil }
@@ -120,7 +135,11 @@ private struct NamedOperations {
         var terminal: (String, Pb_Op)?
         while let name = ready.popLast() {
             guard let operation = operations[name] else { continue }
-            if operation.op == nil { terminal = (name, operation) } else { result.append((name, operation)) }
+            if operation.op == nil {
+                terminal = (name, operation)
+            } else {
+                result.append((name, operation))
+            }
             for user in users[name] ?? [] {
                 waiting[user, default: 0] -= 1
                 if waiting[user] == 0 { ready.append(user) }
@@ -128,7 +147,10 @@ private struct NamedOperations {
         }
         if let terminal { result.append(terminal) }
         guard result.count == names.count else {
-            throw LLBError(.malformed, "cannot read LLB JSON: its operations need each other in a circle")
+            throw LLBError(
+                .malformed,
+                "cannot read LLB JSON: its operations need each other in a circle"
+            )
         }
         return result
     }
@@ -144,7 +166,9 @@ extension JSONValue {
             for member in members {
                 let nests = ["Op", "Action", "User"].contains(member.name)
                 if nests, case .object(let inner) = member.value.flattened {
-                    result += inner.map { JSONMember($0.name == "byId" ? "byID" : $0.name, $0.value) }
+                    result += inner.map {
+                        JSONMember($0.name == "byId" ? "byID" : $0.name, $0.value)
+                    }
                 } else {
                     result.append(JSONMember(member.name, member.value.flattened))
                 }
@@ -155,7 +179,10 @@ extension JSONValue {
     }
 }
 
-private func decodeMessage<Value: Message>(_ json: JSONValue, _ part: String) throws(LLBError) -> Value {
+private func decodeMessage<Value: Message>(
+    _ json: JSONValue,
+    _ part: String
+) throws(LLBError) -> Value {
     do {
         return try Value(jsonUTF8Bytes: json.encoded)
     } catch {

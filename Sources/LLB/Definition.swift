@@ -13,7 +13,9 @@ internal import SwiftProtobuf
 public struct Definition: Hashable, Sendable {
     /// One operation by its bytes.
     public struct Operation: Hashable, Sendable {
+        /// SHA-256 of the bytes.
         public let digest: Digest
+        /// The serialized `pb.Op`.
         public let bytes: [UInt8]
 
         /// Hashes the bytes.
@@ -30,6 +32,7 @@ public struct Definition: Hashable, Sendable {
     /// Build files and the lines each operation comes from.
     public var source: Pb_Source?
 
+    /// Takes the parts as they are.
     public init(
         operations: [Operation] = [],
         metadata: [Digest: Pb_OpMetadata] = [:],
@@ -53,7 +56,10 @@ public struct Definition: Hashable, Sendable {
         guard let last = operations.last else { return nil }
         let message = try Pb_Op(operationBytes: last.bytes, digest: last.digest)
         guard message.op == nil, let input = message.inputs.first else {
-            throw LLBError(.malformed, "cannot read definition: its last operation points at no result")
+            throw LLBError(
+                .malformed,
+                "cannot read definition: its last operation points at no result"
+            )
         }
         return try Edge(input, user: last.digest)
     }
@@ -65,7 +71,9 @@ public struct Definition: Hashable, Sendable {
 }
 
 extension Definition {
-    /// Takes a `pb.Definition` message. Entries of its metadata whose key is no SHA-256 digest are dropped.
+    /// Takes a `pb.Definition` message.
+    ///
+    /// Entries of its metadata whose key is no SHA-256 digest are dropped.
     public init(message: Pb_Definition) {
         operations = message.def.map { Operation(Array($0)) }
         metadata = [:]
@@ -88,7 +96,10 @@ extension Definition {
         do {
             self.init(message: try Pb_Definition(serializedBytes: bytes))
         } catch {
-            throw LLBError(.unreadable, "cannot read definition: it is no protobuf message pb.Definition")
+            throw LLBError(
+                .unreadable,
+                "cannot read definition: it is no protobuf message pb.Definition"
+            )
         }
     }
 
@@ -122,6 +133,7 @@ public struct DefinitionLimits: Hashable, Sendable {
     /// Operations on the longest path.
     public var depth: Int
 
+    /// Limits by their values.
     public init(byteCount: Int, operationCount: Int, depth: Int) {
         self.byteCount = byteCount
         self.operationCount = operationCount
@@ -129,7 +141,11 @@ public struct DefinitionLimits: Hashable, Sendable {
     }
 
     /// 64 MiB, 100 000 operations, 20 000 levels.
-    public static let standard = DefinitionLimits(byteCount: 64 << 20, operationCount: 100_000, depth: 20_000)
+    public static let standard = DefinitionLimits(
+        byteCount: 64 << 20,
+        operationCount: 100_000,
+        depth: 20_000
+    )
 }
 
 extension Pb_Op {

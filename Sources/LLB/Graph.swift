@@ -5,15 +5,18 @@ public import OCI
 
 /// One output of one operation.
 public struct Edge: Hashable, Sendable, CustomStringConvertible {
+    /// The digest of the operation.
     public let vertex: Digest
     /// Which output of the operation, from 0.
     public let index: Int
 
+    /// An output by its operation and number.
     public init(vertex: Digest, index: Int) {
         self.vertex = vertex
         self.index = index
     }
 
+    /// `digest[index]`.
     public var description: String { "\(vertex)[\(index)]" }
 
     init(_ input: Pb_Input, user: Digest) throws(LLBError) {
@@ -39,12 +42,15 @@ public struct Edge: Hashable, Sendable, CustomStringConvertible {
 public struct VertexInfo: Sendable {
     /// SHA-256 of the operation's bytes as received.
     public let digest: Digest
-    /// The operation as received. Its `op` is never nil.
+    /// The operation as received.
+    ///
+    /// Its `op` is never nil.
     public let operation: Pb_Op
     /// The operation's inputs, in its order; each points at a vertex of the same graph and an output that vertex has.
     public let inputs: [Edge]
     /// How many outputs the operation has.
     public let outputCount: Int
+    /// What was said beside the operation.
     public let metadata: Pb_OpMetadata
     /// What a person should read: the custom name of the metadata, or one made from the operation.
     public let name: String

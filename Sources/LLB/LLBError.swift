@@ -2,7 +2,9 @@
 
 public import OCI
 
-/// A definition, or a request to build one, that was refused. It is always the input that is wrong.
+/// A definition, or a request to build one, that was refused.
+///
+/// It is always the input that is wrong.
 public struct LLBError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What was wrong.
     public enum Code: Hashable, Sendable {
@@ -18,17 +20,20 @@ public struct LLBError: Error, Hashable, Sendable, CustomStringConvertible {
         case invalidGraph
     }
 
+    /// What was wrong.
     public let code: Code
     /// One sentence, lower case, without a full stop.
     public let message: String
     /// The operation it is about, when there is one.
     public let operation: Digest?
 
+    /// An error with its sentence.
     public init(_ code: Code, _ message: String, operation: Digest? = nil) {
         self.code = code
         self.message = message
         self.operation = operation
     }
 
+    /// The sentence.
     public var description: String { message }
 }

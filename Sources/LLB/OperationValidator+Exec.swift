@@ -15,8 +15,12 @@ extension OperationValidator {
         for text in exec.meta.args + exec.meta.env where text.utf8.contains(0) {
             throw refusal("an argument or environment variable holds a NUL byte")
         }
-        if case .UNRECOGNIZED(let value) = exec.network { throw refusal("network mode \(value) is unknown") }
-        if case .UNRECOGNIZED(let value) = exec.security { throw refusal("security mode \(value) is unknown") }
+        if case .UNRECOGNIZED(let value) = exec.network {
+            throw refusal("network mode \(value) is unknown")
+        }
+        if case .UNRECOGNIZED(let value) = exec.security {
+            throw refusal("security mode \(value) is unknown")
+        }
         guard exec.mounts.count <= OperationValidator.mountCountLimit else {
             throw refusal(
                 "it has \(exec.mounts.count) mounts, at most \(OperationValidator.mountCountLimit) are allowed"
@@ -26,7 +30,9 @@ extension OperationValidator {
         guard let root = roots.first, roots.count == 1 else {
             throw refusal("it has \(roots.count) mounts at \"/\"; exactly one is needed")
         }
-        guard root.mountType == .bind else { throw refusal("the mount at \"/\" must be a bind mount") }
+        guard root.mountType == .bind else {
+            throw refusal("the mount at \"/\" must be a bind mount")
+        }
         var outputs: [Int64] = []
         for mount in exec.mounts {
             if let output = try validate(mount) { outputs.append(output) }
@@ -50,13 +56,19 @@ extension OperationValidator {
             return mount.output >= 0 ? mount.output : nil
         case .cache:
             guard mount.hasCacheOpt else { throw refusal("\(part) lacks its cache options") }
-            guard mount.output == -1 else { throw refusal("\(part) is a cache and cannot be an output") }
+            guard mount.output == -1 else {
+                throw refusal("\(part) is a cache and cannot be an output")
+            }
             if case .UNRECOGNIZED(let value) = mount.cacheOpt.sharing {
                 throw refusal("sharing mode \(value) of \(part) is unknown")
             }
         case .tmpfs:
-            guard mount.input == -1 else { throw refusal("\(part) is a tmpfs and cannot have an input") }
-            guard mount.tmpfsOpt.size >= 0 else { throw refusal("\(part) has size \(mount.tmpfsOpt.size)") }
+            guard mount.input == -1 else {
+                throw refusal("\(part) is a tmpfs and cannot have an input")
+            }
+            guard mount.tmpfsOpt.size >= 0 else {
+                throw refusal("\(part) has size \(mount.tmpfsOpt.size)")
+            }
         // Clients leave `output` 0 on secret and ssh mounts; it means nothing there.
         case .secret:
             guard mount.hasSecretOpt else { throw refusal("\(part) lacks its secret options") }

@@ -13,14 +13,17 @@ extension OperationValidator {
                 "it has \(file.actions.count) actions, at most \(OperationValidator.actionCountLimit) are allowed"
             )
         }
-        for (index, action) in file.actions.enumerated() { try validate(action, index: index, of: file) }
+        for (index, action) in file.actions.enumerated() {
+            try validate(action, index: index, of: file)
+        }
         try checkOrder(file)
         let outputs = file.actions.map(\.output).filter { $0 != -1 }
         guard !outputs.isEmpty else { throw refusal("none of its actions is an output") }
         return try checkOutputs(outputs)
     }
 
-    private func validate(_ action: Pb_FileAction, index: Int, of file: Pb_FileOp) throws(LLBError) {
+    private func validate(_ action: Pb_FileAction, index: Int, of file: Pb_FileOp) throws(LLBError)
+    {
         let part = "action \(index)"
         let indexLimit = Int64(operation.inputs.count + file.actions.count)
         for input in [action.input, action.secondaryInput] where input < -1 || input >= indexLimit {
@@ -29,7 +32,9 @@ extension OperationValidator {
             )
         }
         func checkPath(_ path: String) throws(LLBError) {
-            guard !path.isEmpty, !path.utf8.contains(0) else { throw refusal("\(part) has path \"\(path)\"") }
+            guard !path.isEmpty, !path.utf8.contains(0) else {
+                throw refusal("\(part) has path \"\(path)\"")
+            }
         }
         switch action.action {
         case .copy(let copy):
@@ -51,16 +56,20 @@ extension OperationValidator {
         }
     }
 
-    private func validate(_ owner: Pb_ChownOpt, of part: String, _ file: Pb_FileOp) throws(LLBError) {
+    private func validate(_ owner: Pb_ChownOpt, of part: String, _ file: Pb_FileOp) throws(LLBError)
+    {
         for user in [owner.user, owner.group] {
             guard case .byName(let named) = user.user else { continue }
-            guard named.input >= -1, named.input < operation.inputs.count + file.actions.count else {
+            guard named.input >= -1, named.input < operation.inputs.count + file.actions.count
+            else {
                 throw refusal("\(part) looks up owner \"\(named.name)\" in input \(named.input)")
             }
         }
     }
 
-    /// Refuses actions that wait for each other. Actions may stand in any order.
+    /// Refuses actions that wait for each other.
+    ///
+    /// Actions may stand in any order.
     private func checkOrder(_ file: Pb_FileOp) throws(LLBError) {
         let inputCount = Int64(operation.inputs.count)
         var waiting = Array(repeating: 0, count: file.actions.count)
@@ -80,6 +89,8 @@ extension OperationValidator {
                 if waiting[user] == 0 { ready.append(user) }
             }
         }
-        guard doneCount == file.actions.count else { throw refusal("its file actions wait for each other") }
+        guard doneCount == file.actions.count else {
+            throw refusal("its file actions wait for each other")
+        }
     }
 }

@@ -11,7 +11,8 @@ struct OperationValidator {
 
     /// Sources this engine knows, by what stands before `://`.
     static let sourceSchemes: Set<String> = [
-        "docker-image", "docker-image+blob", "oci-layout", "oci-layout+blob", "git", "http", "https", "local",
+        "docker-image", "docker-image+blob", "oci-layout", "oci-layout+blob", "git", "http",
+        "https", "local",
     ]
 
     /// Refuses an operation that means nothing.
@@ -49,7 +50,9 @@ struct OperationValidator {
     /// Refuses output numbers that are not 0, 1, … each once.
     func checkOutputs(_ numbers: [Int64]) throws(LLBError) -> Int {
         for (expected, number) in numbers.sorted().enumerated() where number != expected {
-            throw refusal("its outputs are numbered \(numbers); each number from 0 must appear once")
+            throw refusal(
+                "its outputs are numbered \(numbers); each number from 0 must appear once"
+            )
         }
         return numbers.count
     }
@@ -85,7 +88,9 @@ struct OperationValidator {
     }
 
     private func validate(_ diff: Pb_DiffOp) throws(LLBError) -> Int {
-        guard diff.hasLower, diff.hasUpper else { throw refusal("a difference needs a lower and an upper side") }
+        guard diff.hasLower, diff.hasUpper else {
+            throw refusal("a difference needs a lower and an upper side")
+        }
         try checkInput(diff.lower.input, of: "lower side")
         try checkInput(diff.upper.input, of: "upper side")
         return 1

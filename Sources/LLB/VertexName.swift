@@ -8,10 +8,12 @@ extension Pb_Op {
 
     /// What to show for an operation without a custom name.
     ///
-    /// - Parameter inputName: The name of the input with that index, which is within range.
+    /// `inputName` gives the name of the input with an index that is within range.
     func displayName(inputName: (Int) -> String) -> String {
         func side(_ index: Int64) -> String {
-            guard let index = Int(exactly: index), inputs.indices.contains(index) else { return "scratch" }
+            guard let index = Int(exactly: index), inputs.indices.contains(index) else {
+                return "scratch"
+            }
             return "(\(inputName(index)))"
         }
         let name =

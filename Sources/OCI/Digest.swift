@@ -73,7 +73,9 @@ public struct Digest: Hashable, Sendable {
     /// The 32 bytes.
     public var bytes: [UInt8] {
         [words.0, words.1, words.2, words.3].flatMap { word in
-            stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt64($0)) }
+            stride(from: 56, through: 0, by: -8).map {
+                UInt8(truncatingIfNeeded: word >> UInt64($0))
+            }
         }
     }
 
@@ -91,8 +93,10 @@ public struct Digest: Hashable, Sendable {
         }
     }
 
+    /// Whether the bytes are the same.
     public static func == (left: Digest, right: Digest) -> Bool { left.words == right.words }
 
+    /// Feeds a part of the bytes.
     public func hash(into hasher: inout Hasher) {
         // The bytes are uniform already: one word of them decides the bucket.
         hasher.combine(words.0)
@@ -100,26 +104,31 @@ public struct Digest: Hashable, Sendable {
 }
 
 extension Digest: CustomStringConvertible {
+    /// `sha256:` and the hexadecimal digits.
     public var description: String { "sha256:" + hex }
 }
 
 extension Digest: Comparable {
+    /// Orders by the bytes.
     public static func < (left: Digest, right: Digest) -> Bool { left.words < right.words }
 }
 
 extension Digest: Codable {
+    /// Reads the text form.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         let text = try container.decode(String.self)
         guard let digest = Digest(text) else {
             throw DecodingError.dataCorruptedError(
                 in: container,
-                debugDescription: "\"\(text)\" is no digest; expected sha256: and 64 hexadecimal digits"
+                debugDescription:
+                    "\"\(text)\" is no digest; expected sha256: and 64 hexadecimal digits"
             )
         }
         self = digest
     }
 
+    /// Writes the text form.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(description)
@@ -130,6 +139,7 @@ extension Digest: Codable {
 public struct Digester: Sendable {
     private var hasher = SHA256()
 
+    /// Reads the text form.
     public init() {}
 
     /// Adds bytes.

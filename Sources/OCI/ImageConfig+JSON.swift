@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension ImageConfig {
-    /// Reads an image config. Members that this type does not know are dropped.
+    /// Reads an image config.
+    ///
+    /// Members that this type does not know are dropped.
     ///
     /// - Throws: `invalidJSON`, or `invalidImageConfig` with the member that has the wrong shape.
     public init(parsing bytes: [UInt8]) throws(OCIError) {
@@ -52,7 +54,9 @@ extension ImageConfig.RootFS {
         if let texts = try value.optionalStrings("diff_ids") {
             digests = []
             for text in texts {
-                guard let digest = Digest(text) else { throw value.failure("diff_ids", "\"\(text)\" is no digest") }
+                guard let digest = Digest(text) else {
+                    throw value.failure("diff_ids", "\"\(text)\" is no digest")
+                }
                 digests?.append(digest)
             }
         }
@@ -192,7 +196,10 @@ private struct ConfigReader {
     }
 
     func failure(_ name: String, _ reason: String) -> OCIError {
-        OCIError(.invalidImageConfig, "cannot read image config: member \"\(path)\(name)\": \(reason)")
+        OCIError(
+            .invalidImageConfig,
+            "cannot read image config: member \"\(path)\(name)\": \(reason)"
+        )
     }
 
     func requireObject() throws(OCIError) {
@@ -228,7 +235,9 @@ private struct ConfigReader {
 
     func optionalStrings(_ name: String) throws(OCIError) -> [String]? {
         guard let member = value.member(ignoringCase: name) else { return nil }
-        guard let elements = member.elements else { throw failure(name, "expected a list of strings") }
+        guard let elements = member.elements else {
+            throw failure(name, "expected a list of strings")
+        }
         var texts: [String] = []
         for element in elements {
             if element == .null {
@@ -252,7 +261,9 @@ private struct ConfigReader {
         _ read: (ConfigReader) throws(OCIError) -> Element
     ) throws(OCIError) -> [Element] {
         guard let member = value.member(ignoringCase: name) else { return [] }
-        guard let elements = member.elements else { throw failure(name, "expected a list of objects") }
+        guard let elements = member.elements else {
+            throw failure(name, "expected a list of objects")
+        }
         var result: [Element] = []
         for (index, element) in elements.enumerated() {
             guard case .object = element else { throw failure(name, "expected a list of objects") }

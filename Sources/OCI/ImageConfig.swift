@@ -5,13 +5,20 @@
 /// The members of the OCI image config with Docker's additions. Source: OCI image-spec v1.1, config.md; moby
 /// docker-image-spec v1.3.
 public struct ImageConfig: Hashable, Sendable {
+    /// When the image was made; in a reproducible build, the time it was asked to claim.
     public var created: Timestamp?
+    /// Who made it; empty when nobody says.
     public var author: String
+    /// What its programs run on.
     public var platform: Platform
+    /// Its layers.
     public var rootFS: RootFS
+    /// How it came to be, oldest step first.
     public var history: [HistoryEntry]
+    /// How a container of it starts.
     public var config: ContainerConfig
 
+    /// Takes the members as they are.
     public init(
         created: Timestamp? = nil,
         author: String = "",
@@ -35,6 +42,7 @@ public struct ImageConfig: Hashable, Sendable {
         /// Lowest layer first; `nil` is written as `null`.
         public var diffIDs: [Digest]?
 
+        /// Takes the members as they are.
         public init(type: String = "layers", diffIDs: [Digest]? = nil) {
             self.type = type
             self.diffIDs = diffIDs
@@ -43,13 +51,18 @@ public struct ImageConfig: Hashable, Sendable {
 
     /// One step of the image's making.
     public struct HistoryEntry: Hashable, Sendable {
+        /// When the image was made; in a reproducible build, the time it was asked to claim.
         public var created: Timestamp?
+        /// The instruction, as history shows it.
         public var createdBy: String
+        /// Who made it; empty when nobody says.
         public var author: String
+        /// Which builder made it.
         public var comment: String
         /// Whether the step left no layer.
         public var emptyLayer: Bool
 
+        /// Takes the members as they are.
         public init(
             created: Timestamp? = nil,
             createdBy: String = "",
@@ -68,23 +81,34 @@ public struct ImageConfig: Hashable, Sendable {
 
 /// How a container of an image starts.
 public struct ContainerConfig: Hashable, Sendable {
+    /// User, or user and group joined by a colon, by name or number; empty for root.
     public var user: String
     /// `port/protocol`.
     public var exposedPorts: Set<String>
     /// `NAME=value`, in order.
     public var environment: [String]
+    /// The program and its first arguments; empty for none.
     public var entrypoint: [String]
+    /// Arguments of the entry point, or the program when there is none.
     public var command: [String]
+    /// Directories that are kept apart from the tree.
     public var volumes: Set<String>
+    /// Absolute; empty for the root.
     public var workingDirectory: String
+    /// What tools want to know about the image.
     public var labels: [String: String]
+    /// Name or number of the signal that ends it; empty for SIGTERM.
     public var stopSignal: String
     /// Windows only: the command is one escaped line.
     public var argsEscaped: Bool
+    /// How to tell whether it is well; `nil` for no check.
     public var healthcheck: Healthcheck?
+    /// Instructions for images that are built on this one.
     public var onBuild: [String]
+    /// Program and arguments for commands given as a line; empty for the default.
     public var shell: [String]
 
+    /// Takes the members as they are.
     public init(
         user: String = "",
         exposedPorts: Set<String> = [],
@@ -115,16 +139,24 @@ public struct ContainerConfig: Hashable, Sendable {
         self.shell = shell
     }
 
-    /// How to tell whether a container is well. Durations are nanoseconds, 0 means the default.
+    /// How to tell whether a container is well.
+    ///
+    /// Durations are nanoseconds, 0 means the default.
     public struct Healthcheck: Hashable, Sendable {
         /// `NONE`, `CMD` and its arguments, or `CMD-SHELL` and one line.
         public var test: [String]
+        /// Between two checks.
         public var interval: Int64
+        /// After which a check has failed.
         public var timeout: Int64
+        /// After the start, when failures do not count.
         public var startPeriod: Int64
+        /// Between two checks in the start period.
         public var startInterval: Int64
+        /// How many failures in a row make it unwell.
         public var retries: Int64
 
+        /// Takes the members as they are.
         public init(
             test: [String] = [],
             interval: Int64 = 0,

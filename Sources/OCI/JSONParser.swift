@@ -177,7 +177,8 @@ struct JSONParser {
             if take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")) {
                 let low = try parseHex()
                 if low & 0xfc00 == 0xdc00 {
-                    return Unicode.Scalar(0x10000 + (unit & 0x3ff) << 10 + low & 0x3ff) ?? "\u{fffd}"
+                    return Unicode.Scalar(0x10000 + (unit & 0x3ff) << 10 + low & 0x3ff)
+                        ?? "\u{fffd}"
                 }
             }
             position = mark
@@ -192,7 +193,8 @@ struct JSONParser {
         var value: UInt32 = 0
         for _ in 0..<4 {
             switch current {
-            case .some(let byte) where byte >= 0x30 && byte <= 0x39: value = value << 4 | UInt32(byte - 0x30)
+            case .some(let byte) where byte >= 0x30 && byte <= 0x39:
+                value = value << 4 | UInt32(byte - 0x30)
             case .some(let byte) where byte | 0x20 >= 0x61 && byte | 0x20 <= 0x66:
                 value = value << 4 | UInt32((byte | 0x20) - 0x61 + 10)
             default: throw failure("expected four hexadecimal digits")

@@ -18,7 +18,9 @@ public enum JSONValue: Hashable, Sendable {
     public static func integer(_ value: some BinaryInteger) -> JSONValue { .number("\(value)") }
 
     /// A list of strings.
-    public static func strings(_ values: [String]) -> JSONValue { .array(values.map { .string($0) }) }
+    public static func strings(_ values: [String]) -> JSONValue {
+        .array(values.map { .string($0) })
+    }
 
     /// An object whose members are sorted by the bytes of their names, as Go writes a map.
     public static func map(_ values: [String: String]) -> JSONValue {
@@ -59,7 +61,9 @@ public enum JSONValue: Hashable, Sendable {
         members.last { $0.name == name }?.value
     }
 
-    /// The last member whose name equals `name` but for ASCII case, as Go's decoder finds it. `null` counts as absent.
+    /// The last member whose name equals `name` but for ASCII case, as Go's decoder finds it.
+    ///
+    /// `null` counts as absent.
     public func member(ignoringCase name: String) -> JSONValue? {
         let found = members.last { $0.name == name || $0.name.lowercased() == name.lowercased() }
         guard let value = found?.value, value != .null else { return nil }
@@ -69,9 +73,12 @@ public enum JSONValue: Hashable, Sendable {
 
 /// One member of a JSON object.
 public struct JSONMember: Hashable, Sendable {
+    /// Decoded; may repeat within an object.
     public var name: String
+    /// What it stands for.
     public var value: JSONValue
 
+    /// A member of a name and a value.
     public init(_ name: String, _ value: JSONValue) {
         self.name = name
         self.value = value
@@ -163,7 +170,8 @@ extension JSONValue {
                 for shift in [12, 8, 4, 0] as [UInt32] {
                     bytes.append(hexDigits[Int(scalar.value >> shift & 15)])
                 }
-            default: bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+            default:
+                bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
             }
         }
         bytes.append(UInt8(ascii: "\""))

@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The manifest of one image. Source: OCI image-spec v1.1, manifest.md; Docker's schema 2 has the same members.
+/// The manifest of one image.
+///
+/// Source: OCI image-spec v1.1, manifest.md; Docker's schema 2 has the same members.
 public struct Manifest: Codable, Hashable, Sendable {
+    /// Always 2.
     public var schemaVersion: Int
+    /// Its own media type.
     public var mediaType: String?
+    /// What it is when it is no image.
     public var artifactType: String?
+    /// The image config.
     public var config: Descriptor
     /// Lowest layer first.
     public var layers: [Descriptor]
+    /// The manifest this one is about.
     public var subject: Descriptor?
+    /// What tools want to know about it.
     public var annotations: [String: String]?
 
+    /// A document of schema version 2.
     public init(
         mediaType: String = MediaType.manifest,
         artifactType: String? = nil,
@@ -41,15 +50,24 @@ public struct Manifest: Codable, Hashable, Sendable {
     }
 }
 
-/// A list of manifests, one a platform. Source: OCI image-spec v1.1, image-index.md; Docker's manifest list likewise.
+/// A list of manifests, one a platform.
+///
+/// Source: OCI image-spec v1.1, image-index.md; Docker's manifest list likewise.
 public struct Index: Codable, Hashable, Sendable {
+    /// Always 2.
     public var schemaVersion: Int
+    /// Its own media type.
     public var mediaType: String?
+    /// What it is when it is no image.
     public var artifactType: String?
+    /// In the order they are searched for a platform.
     public var manifests: [Descriptor]
+    /// The manifest this one is about.
     public var subject: Descriptor?
+    /// What tools want to know about it.
     public var annotations: [String: String]?
 
+    /// A document of schema version 2.
     public init(
         mediaType: String = MediaType.index,
         artifactType: String? = nil,
@@ -77,14 +95,19 @@ public struct Index: Codable, Hashable, Sendable {
     }
 }
 
-private func documentHead(_ version: Int, _ mediaType: String?, _ artifactType: String?) -> [JSONMember] {
+private func documentHead(
+    _ version: Int,
+    _ mediaType: String?,
+    _ artifactType: String?
+) -> [JSONMember] {
     var members = [JSONMember("schemaVersion", .integer(version))]
     if let mediaType { members.append(JSONMember("mediaType", .string(mediaType))) }
     if let artifactType { members.append(JSONMember("artifactType", .string(artifactType))) }
     return members
 }
 
-private func documentTail(_ subject: Descriptor?, _ annotations: [String: String]?) -> [JSONMember] {
+private func documentTail(_ subject: Descriptor?, _ annotations: [String: String]?) -> [JSONMember]
+{
     var members: [JSONMember] = []
     if let subject { members.append(JSONMember("subject", subject.json)) }
     if let annotations, !annotations.isEmpty {

@@ -33,7 +33,9 @@ extension Platform {
         func refuse(_ reason: String) -> OCIError {
             OCIError(.invalidPlatform, "cannot parse platform \"\(specifier)\": \(reason)")
         }
-        let parts = specifier.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        let parts = specifier.split(separator: "/", omittingEmptySubsequences: false).map(
+            String.init
+        )
         guard parts.count <= 3 else {
             throw refuse("it has \(parts.count) components, at most 3 are allowed")
         }
@@ -60,12 +62,17 @@ extension Platform {
             (architecture, variant) = Platform.normalizedArchitecture(parts[0], nil)
             if architecture == "arm", variant == "v7" { variant = nil }
             guard Platform.knownArchitectures.contains(architecture) else {
-                throw refuse("unknown operating system or architecture; write it as os/architecture")
+                throw refuse(
+                    "unknown operating system or architecture; write it as os/architecture"
+                )
             }
             os = "linux"
             return
         }
-        (architecture, variant) = Platform.normalizedArchitecture(parts[1], parts.count > 2 ? parts[2] : nil)
+        (architecture, variant) = Platform.normalizedArchitecture(
+            parts[1],
+            parts.count > 2 ? parts[2] : nil
+        )
         if parts.count == 2 {
             if architecture == "arm", variant == "v7" { variant = nil }
         } else if architecture == "arm64", variant == nil {
@@ -75,7 +82,10 @@ extension Platform {
 
     /// The same platform under containerd's canonical names: `aarch64/v8` becomes `arm64`, `arm` becomes `arm/v7`.
     public var normalized: Platform {
-        let (architecture, variant) = Platform.normalizedArchitecture(self.architecture, self.variant)
+        let (architecture, variant) = Platform.normalizedArchitecture(
+            self.architecture,
+            self.variant
+        )
         let features = osFeatures.map { features in
             features.sorted().reduce(into: [String]()) { if $0.last != $1 { $0.append($1) } }
         }
@@ -96,7 +106,10 @@ extension Platform {
         }
     }
 
-    static func normalizedArchitecture(_ architecture: String, _ variant: String?) -> (String, String?) {
+    static func normalizedArchitecture(
+        _ architecture: String,
+        _ variant: String?
+    ) -> (String, String?) {
         let variant = variant?.lowercased() ?? ""
         func some(_ text: String) -> String? { text.isEmpty ? nil : text }
         switch architecture.lowercased() {
@@ -121,13 +134,16 @@ extension Platform {
     }
 
     private static let knownSystems: Set<String> = [
-        "aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js", "linux", "nacl",
+        "aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js", "linux",
+        "nacl",
         "netbsd", "openbsd", "plan9", "solaris", "windows", "zos",
     ]
 
     private static let knownArchitectures: Set<String> = [
-        "386", "amd64", "amd64p32", "arm", "armbe", "arm64", "arm64be", "ppc64", "ppc64le", "loong64", "mips",
-        "mipsle", "mips64", "mips64le", "mips64p32", "mips64p32le", "ppc", "riscv", "riscv64", "s390", "s390x",
+        "386", "amd64", "amd64p32", "arm", "armbe", "arm64", "arm64be", "ppc64", "ppc64le",
+        "loong64", "mips",
+        "mipsle", "mips64", "mips64le", "mips64p32", "mips64p32le", "ppc", "riscv", "riscv64",
+        "s390", "s390x",
         "sparc", "sparc64", "wasm",
     ]
 }
@@ -139,14 +155,17 @@ extension Platform: CustomStringConvertible {
         return [os, architecture, variant ?? ""].filter { !$0.isEmpty }.joined(separator: "/")
     }
 
-    /// Like ``description``, with version and features of the operating system in parentheses. Multi-platform results
-    /// use it as the identifier of a platform.
+    /// Like ``description``, with version and features of the operating system in parentheses.
+    ///
+    /// Multi-platform results use it as the identifier of a platform.
     public var identifier: String {
         let version = OSSpecifier.escape(osVersion ?? "")
         let features = Set(osFeatures ?? []).filter { !$0.isEmpty }.sorted().map(OSSpecifier.escape)
         guard !os.isEmpty, !version.isEmpty || !features.isEmpty else { return description }
         let details = ([version] + features).joined(separator: "+")
-        return ["\(os)(\(details))", architecture, variant ?? ""].filter { !$0.isEmpty }.joined(separator: "/")
+        return ["\(os)(\(details))", architecture, variant ?? ""].filter { !$0.isEmpty }.joined(
+            separator: "/"
+        )
     }
 }
 
@@ -195,7 +214,8 @@ private struct OSSpecifier {
     static func isWord(_ text: String, extra: String, allowEmpty: Bool = false) -> Bool {
         (allowEmpty || !text.isEmpty)
             && text.unicodeScalars.allSatisfy { scalar in
-                scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
+                scalar.isASCII
+                    && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
                     || extra.unicodeScalars.contains(scalar)
             }
     }
@@ -224,7 +244,9 @@ private struct OSSpecifier {
                 continue
             }
             let digits = rest.prefix(2)
-            guard digits.count == 2, let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16) else {
+            guard digits.count == 2,
+                let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16)
+            else {
                 return nil
             }
             bytes.append(value)

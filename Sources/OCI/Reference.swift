@@ -4,12 +4,16 @@
 ///
 /// Short names mean what they mean to Docker: `alpine` is `docker.io/library/alpine`. Source: distribution/reference.
 public struct Reference: Hashable, Sendable {
-    /// Registry host, with a port if one was given: `docker.io`, `localhost:5000`. Empty only for the rare names whose
-    /// first component looks like a host but is none.
+    /// Registry host, with a port if one was given.
+    ///
+    /// `docker.io`, `localhost:5000`. Empty only for the rare names whose first component looks
+    /// like a host but is none.
     public let domain: String
     /// Repository below the registry: `library/alpine`.
     public let path: String
+    /// A name for a moving version; `nil` without one.
     public var tag: String?
+    /// Of the manifest; `nil` without one.
     public var digest: Digest?
 
     /// Repositories may have this many bytes.
@@ -38,7 +42,9 @@ public struct Reference: Hashable, Sendable {
         if let at = name.firstIndex(of: "@") {
             let digestText = name[name.index(after: at)...]
             guard let value = Digest(String(digestText)) else {
-                throw refuse("\"\(digestText)\" is no digest; expected sha256: and 64 hexadecimal digits")
+                throw refuse(
+                    "\"\(digestText)\" is no digest; expected sha256: and 64 hexadecimal digits"
+                )
             }
             digest = value
             name = String(name[..<at])
@@ -127,7 +133,9 @@ extension Reference {
 
     private static func isTag(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
-        guard let first = bytes.first, bytes.count <= tagByteLimit, isWord(first) else { return false }
+        guard let first = bytes.first, bytes.count <= tagByteLimit, isWord(first) else {
+            return false
+        }
         return bytes.allSatisfy { isWord($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }
     }
 
@@ -143,7 +151,8 @@ extension Reference {
             guard isPort(host[colon...]) else { return false }
             host = host[..<colon]
         }
-        return host.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy { label in
+        return host.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy
+        { label in
             guard let first = label.first, let last = label.last else { return false }
             return isAlphanumeric(first) && isAlphanumeric(last)
                 && label.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
@@ -152,26 +161,33 @@ extension Reference {
 
     private static func isPort(_ bytes: ArraySlice<UInt8>) -> Bool {
         guard !bytes.isEmpty else { return true }
-        return bytes.first == UInt8(ascii: ":") && bytes.count > 1 && bytes.dropFirst().allSatisfy(isDigit)
+        return bytes.first == UInt8(ascii: ":") && bytes.count > 1
+            && bytes.dropFirst().allSatisfy(isDigit)
     }
 
     /// Components of lower-case letters and digits, joined inside by `.`, `_`, `__` or any number of `-`.
     private static func isPath(_ text: String) -> Bool {
-        text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { component in
+        text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy {
+            component in
             let bytes = Array(component)
             var index = 0
             func takeWord() -> Bool {
                 let start = index
-                while index < bytes.count, isDigit(bytes[index]) || isLower(bytes[index]) { index += 1 }
+                while index < bytes.count, isDigit(bytes[index]) || isLower(bytes[index]) {
+                    index += 1
+                }
                 return index > start
             }
             guard takeWord() else { return false }
             while index < bytes.count {
                 let start = index
-                while index < bytes.count, !isDigit(bytes[index]), !isLower(bytes[index]) { index += 1 }
+                while index < bytes.count, !isDigit(bytes[index]), !isLower(bytes[index]) {
+                    index += 1
+                }
                 let separator = String(decoding: bytes[start..<index], as: UTF8.self)
-                guard separator == "." || separator == "_" || separator == "__"
-                    || separator.utf8.allSatisfy({ $0 == UInt8(ascii: "-") })
+                guard
+                    separator == "." || separator == "_" || separator == "__"
+                        || separator.utf8.allSatisfy({ $0 == UInt8(ascii: "-") })
                 else { return false }
                 guard takeWord() else { return false }
             }
@@ -181,8 +197,12 @@ extension Reference {
 
     private static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
     private static func isLower(_ byte: UInt8) -> Bool { byte >= 0x61 && byte <= 0x7a }
-    private static func isAlphanumeric(_ byte: UInt8) -> Bool { isDigit(byte) || isLower(byte | 0x20) }
-    private static func isWord(_ byte: UInt8) -> Bool { isAlphanumeric(byte) || byte == UInt8(ascii: "_") }
+    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+        isDigit(byte) || isLower(byte | 0x20)
+    }
+    private static func isWord(_ byte: UInt8) -> Bool {
+        isAlphanumeric(byte) || byte == UInt8(ascii: "_")
+    }
     private static func isHexDigit(_ byte: UInt8) -> Bool {
         isDigit(byte) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x66)
     }

@@ -49,7 +49,8 @@ public struct Timestamp: Hashable, Sendable {
             index < bytes.count && bytes[index] == character.asciiValue
         }
         guard let year = number(0..<4), has("-", at: 4), let month = number(5..<7), has("-", at: 7),
-            let day = number(8..<10), has("T", at: 10), let hour = number(11..<13), has(":", at: 13),
+            let day = number(8..<10), has("T", at: 10), let hour = number(11..<13),
+            has(":", at: 13),
             let minute = number(14..<16), has(":", at: 16), let second = number(17..<19),
             (1...12).contains(month), day >= 1, day <= daysInMonth(month, year: year),
             hour < 24, minute < 60, second < 60
@@ -77,10 +78,13 @@ public struct Timestamp: Hashable, Sendable {
             offset = Int32(hours * 3600 + minutes * 60) * (has("-", at: position) ? -1 : 1)
             position += 6
         }
-        guard position > 19, position == bytes.count, bytes.count > 19, bytes[bytes.count - 1] != 0x2e else {
+        guard position > 19, position == bytes.count, bytes.count > 19,
+            bytes[bytes.count - 1] != 0x2e
+        else {
             return nil
         }
-        let seconds = days(year: year, month: month, day: day) * 86_400 + hour * 3600 + minute * 60 + second
+        let seconds =
+            days(year: year, month: month, day: day) * 86_400 + hour * 3600 + minute * 60 + second
         let last = bytes[bytes.count - 1]
         guard last == UInt8(ascii: "Z") || bytes.count >= 25 else { return nil }
         return Timestamp(seconds: seconds - Int64(offset), nanoseconds: nanoseconds, offset: offset)

@@ -28,12 +28,14 @@ final class BuildContext {
     /// Paths as the options of a local source: relative and sorted; nothing when all of it is used.
     static func filter(_ paths: Set<String>) -> [String] {
         guard !paths.contains("/") else { return [] }
-        return paths.map { SlashPath.join(".", $0) }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        return paths.map { SlashPath.join(".", $0) }.sorted {
+            $0.utf8.lexicographicallyPrecedes($1.utf8)
+        }
     }
 
     /// The tree of the build context.
     ///
-    /// - Parameter followPaths: The paths that are used; empty for all.
+    /// `followPaths` are those that are used; empty for all.
     func main(followPaths: [String]) async throws -> State {
         switch try await findOrigin() {
         case .tree(let state): return state
@@ -115,11 +117,15 @@ final class BuildContext {
         let location = options.raw[name] ?? ""
         if let git = try GitReference(parsing: location) {
             var gitOptions = git.options
-            if let keeps = options.raw["build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR"].flatMap(parseBoolean), keeps {
+            if let keeps = options.raw["build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR"].flatMap(
+                parseBoolean
+            ), keeps {
                 gitOptions.keepsGitDirectory = true
             }
             let epoch = options.raw["build-arg:SOURCE_DATE_EPOCH"] ?? ""
-            if gitOptions.modificationTime.isEmpty, !epoch.isEmpty { gitOptions.modificationTime = "commit" }
+            if gitOptions.modificationTime.isEmpty, !epoch.isEmpty {
+                gitOptions.modificationTime = "commit"
+            }
             return .tree(
                 .git(
                     git.remote,
@@ -131,7 +137,9 @@ final class BuildContext {
         if location.hasPrefix("http://") || location.hasPrefix("https://") {
             return .tree(try await download(location))
         }
-        if let definition = try await context.input("context") { return .tree(try State(definition)) }
+        if let definition = try await context.input("context") {
+            return .tree(try State(definition))
+        }
         return .local("context")
     }
 
@@ -143,7 +151,9 @@ final class BuildContext {
             constraints: Constraints(name: "[internal] load remote build context")
         )
         let tree = try await context.solve(try definition(of: state))
-        guard let head = try await tree.readFile("context", byteLimit: 1024), isArchive(head) else { return state }
+        guard let head = try await tree.readFile("context", byteLimit: 1024), isArchive(head) else {
+            return state
+        }
         var copy = CopyOptions()
         copy.attemptsUnpack = true
         var actions = FileActions()
@@ -152,12 +162,19 @@ final class BuildContext {
     }
 
     private func isArchive(_ head: [UInt8]) -> Bool {
-        let marks: [[UInt8]] = [[0x42, 0x5a, 0x68], [0x1f, 0x8b, 0x08], [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]]
+        let marks: [[UInt8]] = [
+            [0x42, 0x5a, 0x68], [0x1f, 0x8b, 0x08], [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00],
+        ]
         if marks.contains(where: { head.starts(with: $0) }) { return true }
         guard head.count >= 512 else { return false }
         // A tar header's checksum counts its own eight bytes as blanks.
-        let sum = head.prefix(512).enumerated().reduce(0) { $0 + Int((148..<156).contains($1.offset) ? 32 : $1.element) }
-        let text = String(decoding: head[148..<156].prefix { (0x30...0x37).contains($0) || $0 == 0x20 }, as: UTF8.self)
+        let sum = head.prefix(512).enumerated().reduce(0) {
+            $0 + Int((148..<156).contains($1.offset) ? 32 : $1.element)
+        }
+        let text = String(
+            decoding: head[148..<156].prefix { (0x30...0x37).contains($0) || $0 == 0x20 },
+            as: UTF8.self
+        )
         return Int(text.filter { $0 != " " }, radix: 8) == sum
     }
 }

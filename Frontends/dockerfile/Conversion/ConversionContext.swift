@@ -3,13 +3,13 @@
 package import LLB
 package import OCI
 
-/// What a conversion asks of the world. A frontend answers it with its protocol, a test with made-up values.
+/// What a conversion asks of the world.
+///
+/// A frontend answers it with its protocol, a test with made-up values.
 package protocol ConversionContext: Sendable {
     /// Finds out what an image is.
     ///
-    /// - Parameters:
-    ///   - name: A full reference with tag or digest.
-    ///   - logName: What to show while it runs.
+    /// `name` is a full reference with tag or digest, `logName` what to show while it runs.
     func resolveImage(
         _ name: String,
         platform: Platform?,

@@ -43,7 +43,11 @@ extension DockerfileConversion {
     }
 
     /// Adds a file whose content stands in the Dockerfile.
-    func add(_ file: CopySources.InlineFile, to actions: inout FileActions, _ request: CopyRequest) throws {
+    func add(
+        _ file: CopySources.InlineFile,
+        to actions: inout FileActions,
+        _ request: CopyRequest
+    ) throws {
         let name = try request.system.withoutDrive(file.name, keepsSlash: false)
         var making = FileActions()
         making.makeFile(name, mode: 0o644, data: file.content)
@@ -62,9 +66,15 @@ extension DockerfileConversion {
         )
     }
 
-    private func add(_ git: GitReference, to actions: inout FileActions, _ request: CopyRequest) throws {
+    private func add(
+        _ git: GitReference,
+        to actions: inout FileActions,
+        _ request: CopyRequest
+    ) throws {
         let transfer = request.transfer
-        guard transfer.isAdd else { throw ConversionError(.badSource, "source can't be a git ref for COPY") }
+        guard transfer.isAdd else {
+            throw ConversionError(.badSource, "source can't be a git ref for COPY")
+        }
         var options = git.options
         if let asked = transfer.keepsGitDirectory {
             guard git.keepsGitDirectory == nil || git.keepsGitDirectory == asked else {
@@ -83,13 +93,23 @@ extension DockerfileConversion {
         }
         // The time of files is a matter of contexts, not of ADD.
         options.modificationTime = ""
-        let state = State.git(git.remote, options: options, constraints: Constraints(name: request.name))
+        let state = State.git(
+            git.remote,
+            options: options,
+            constraints: Constraints(name: request.name)
+        )
         actions.copy(from: state, "/", to: request.destination, options: request.options)
     }
 
-    private func addDownload(_ url: String, to actions: inout FileActions, _ request: CopyRequest) throws {
+    private func addDownload(
+        _ url: String,
+        to actions: inout FileActions,
+        _ request: CopyRequest
+    ) throws {
         let transfer = request.transfer
-        guard transfer.isAdd else { throw ConversionError(.badSource, "source can't be a URL for COPY") }
+        guard transfer.isAdd else {
+            throw ConversionError(.badSource, "source can't be a URL for COPY")
+        }
         if !transfer.checksum.isEmpty, !isContentDigest(transfer.checksum) {
             throw ConversionError(
                 .badSource,
@@ -117,7 +137,11 @@ extension DockerfileConversion {
             && parts[1].utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 
-    private func addPath(_ path: String, to actions: inout FileActions, _ request: CopyRequest) throws {
+    private func addPath(
+        _ path: String,
+        to actions: inout FileActions,
+        _ request: CopyRequest
+    ) throws {
         let transfer = request.transfer
         if transfer.usesContext { checkIgnored(path, request.step, isAdd: transfer.isAdd) }
         var path = path
@@ -133,7 +157,11 @@ extension DockerfileConversion {
     }
 
     /// Copies from the root, or from what stands before `/./`, so that the directories above a file come along.
-    private func keepParents(_ path: inout String, _ options: inout CopyOptions, _ system: SystemPath) throws {
+    private func keepParents(
+        _ path: inout String,
+        _ options: inout CopyOptions,
+        _ system: SystemPath
+    ) throws {
         var pattern = path
         if let pivot = path.firstRange(of: "/./") {
             pattern = String(path[pivot.upperBound...])

@@ -19,7 +19,9 @@ extension DockerfileConversion {
                 var triggers = stage.image.config.onBuild
                 if let base = stage.base, !stage.hasOnBuildTriggers {
                     for command in base.commands {
-                        if case .onbuild(let trigger) = command.instruction.body { triggers.append(trigger.expression) }
+                        if case .onbuild(let trigger) = command.instruction.body {
+                            triggers.append(trigger.expression)
+                        }
                     }
                     stage.hasOnBuildTriggers = true
                 }
@@ -41,7 +43,11 @@ extension DockerfileConversion {
             do {
                 let nodes = try SyntaxTree(parsing: Array(trigger.utf8)).nodes
                 guard nodes.count == 1 else {
-                    throw ConversionError(.badInstruction, "onbuild trigger should be a single expression", lines: lines)
+                    throw ConversionError(
+                        .badInstruction,
+                        "onbuild trigger should be a single expression",
+                        lines: lines
+                    )
                 }
                 var instruction = try Instruction(nodes[0])
                 instruction.lines = lines
@@ -91,7 +97,9 @@ extension DockerfileConversion {
         let platform: Platform
     }
 
-    /// Asks for all images of the stages side by side. Failures are kept, so that the first stage in order reports its own.
+    /// Asks for all images of the stages side by side.
+    ///
+    /// Failures are kept, so that the first stage in order reports its own.
     private func fetchImages(
         _ stages: [StageState]
     ) async throws -> [ImageRequest: Result<ResolvedImage, any Error>] {
@@ -100,7 +108,10 @@ extension DockerfileConversion {
             guard let reference = try? Reference(parsing: stage.baseName) else { continue }
             let name = reference.withDefaultTag.description
             let platform = stage.platform ?? targetPlatform
-            guard try namedContext(name, platform: platform, paths: stage.usedPaths, stage.lines) == nil else {
+            guard
+                try namedContext(name, platform: platform, paths: stage.usedPaths, stage.lines)
+                    == nil
+            else {
                 continue
             }
             requests.insert(ImageRequest(name: name, platform: platform))
@@ -111,7 +122,8 @@ extension DockerfileConversion {
         return await withTaskGroup { group in
             for request in requests {
                 group.addTask {
-                    let prefix = isMultiPlatform ? "[\(request.platform.identifier) internal]" : "[internal]"
+                    let prefix =
+                        isMultiPlatform ? "[\(request.platform.identifier) internal]" : "[internal]"
                     do {
                         let image = try await context.resolveImage(
                             request.name,
@@ -151,7 +163,12 @@ extension DockerfileConversion {
                 try await adopt(named, by: stage)
                 return
             }
-            let named = try namedContext(stage.baseName, platform: platform, paths: stage.usedPaths, stage.lines)
+            let named = try namedContext(
+                stage.baseName,
+                platform: platform,
+                paths: stage.usedPaths,
+                stage.lines
+            )
             if let named {
                 try await adoptBase(named, by: stage, platform: platform)
                 return
@@ -161,7 +178,9 @@ extension DockerfileConversion {
                 throw ConversionError(.badBase, "\(originalName): the image was not asked for")
             }
             let resolved = try answered(answer, for: originalName)
-            if reference.description != resolved.name { reference = try Reference(parsing: resolved.name) }
+            if reference.description != resolved.name {
+                reference = try Reference(parsing: resolved.name)
+            }
             var image = try ImageConfig(parsing: resolved.config)
             stage.baseImage = image
             image.created = nil
@@ -170,7 +189,8 @@ extension DockerfileConversion {
             }
             if let digest = resolved.digest { reference.digest = digest }
             stage.baseName = reference.description
-            isScratch = (image.rootFS.diffIDs ?? []).isEmpty && image.history.allSatisfy(\.emptyLayer)
+            isScratch =
+                (image.rootFS.diffIDs ?? []).isEmpty && image.history.allSatisfy(\.emptyLayer)
             stage.image = image
         }
         if isScratch {
@@ -182,7 +202,10 @@ extension DockerfileConversion {
         stage.platform = platform
     }
 
-    private func answered(_ answer: Result<ResolvedImage, any Error>, for name: String) throws -> ResolvedImage {
+    private func answered(
+        _ answer: Result<ResolvedImage, any Error>,
+        for name: String
+    ) throws -> ResolvedImage {
         do {
             return try answer.get()
         } catch let error as CancellationError {
@@ -197,12 +220,19 @@ extension DockerfileConversion {
         }
     }
 
-    private static let commonImages = ["alpine", "busybox", "centos", "debian", "fedora", "golang", "ubuntu"]
+    private static let commonImages = [
+        "alpine", "busybox", "centos", "debian", "fedora", "golang", "ubuntu",
+    ]
 
     private func useImage(_ stage: StageState, platform: Platform) throws {
         var constraints = Constraints(platform: platform, locations: locations(stage.lines))
         constraints.command = stage.text
-        constraints.name = stepName("FROM " + stage.baseName, stage, platform: platform, environment: nil)
+        constraints.name = stepName(
+            "FROM " + stage.baseName,
+            stage,
+            platform: platform,
+            environment: nil
+        )
         stage.state = try State.image(
             stage.baseName,
             resolveMode: options.resolveMode,
@@ -218,11 +248,17 @@ extension DockerfileConversion {
         guard var image else { return }
         image.created = nil
         stage.image = image
-        if !image.platform.architecture.isEmpty, !image.platform.os.isEmpty { stage.platform = image.platform }
+        if !image.platform.architecture.isEmpty, !image.platform.os.isEmpty {
+            stage.platform = image.platform
+        }
     }
 
     /// A base image that a named context replaces.
-    private func adoptBase(_ named: NamedContext, by stage: StageState, platform: Platform) async throws {
+    private func adoptBase(
+        _ named: NamedContext,
+        by stage: StageState,
+        platform: Platform
+    ) async throws {
         let (state, image) = try await load(named)
         var config = image ?? .empty(platform)
         stage.baseImage = config

@@ -15,7 +15,8 @@ extension DockerfileConversion {
             let near = nearestWord(to: name, among: step.stage.state.environment.names)
             report(
                 .undefinedVar,
-                "Usage of undefined variable '$\(name)'" + (near.map { " (did you mean $\($0)?)" } ?? ""),
+                "Usage of undefined variable '$\(name)'"
+                    + (near.map { " (did you mean $\($0)?)" } ?? ""),
                 step
             )
         }
@@ -28,7 +29,8 @@ extension DockerfileConversion {
             let near = nearestWord(to: name, among: declared.sorted())
             linter.report(
                 .undefinedArgInFrom,
-                "FROM argument '\(name)' is not declared" + (near.map { " (did you mean \($0)?)" } ?? ""),
+                "FROM argument '\(name)' is not declared"
+                    + (near.map { " (did you mean \($0)?)" } ?? ""),
                 lines: stage.lines,
                 comments: stage.comments
             )
@@ -37,7 +39,12 @@ extension DockerfileConversion {
 
     /// Base images whose name is none when no build argument is given.
     func checkBasesWithDefaults(_ dockerfile: Dockerfile) {
-        guard let arguments = try? evaluate(dockerfile.globalArguments, from: globalArguments, overrides: [:])
+        guard
+            let arguments = try? evaluate(
+                dockerfile.globalArguments,
+                from: globalArguments,
+                overrides: [:]
+            )
         else { return }
         for stage in dockerfile.stages {
             guard let name = try? expander.text(stage.base.text, arguments) else { return }
@@ -51,7 +58,8 @@ extension DockerfileConversion {
     }
 
     func checkRedundantPlatform(_ name: Expansion, _ stage: Stage) {
-        guard name.matched == ["TARGETPLATFORM"], name.text == globalArguments["TARGETPLATFORM"] else { return }
+        guard name.matched == ["TARGETPLATFORM"], name.text == globalArguments["TARGETPLATFORM"]
+        else { return }
         linter.report(
             .redundantTargetPlatform,
             "Setting platform to predefined \(stage.platform) in FROM is redundant as this is the default behavior",
@@ -61,10 +69,14 @@ extension DockerfileConversion {
     }
 
     func checkConstantPlatform(_ name: Expansion, _ stage: Stage) {
-        guard name.matched.isEmpty, name.unmatched.isEmpty, let platform = try? Platform(parsing: name.text) else {
+        guard name.matched.isEmpty, name.unmatched.isEmpty,
+            let platform = try? Platform(parsing: name.text)
+        else {
             return
         }
-        guard !stage.name.contains(platform.os), !stage.name.contains(platform.architecture) else { return }
+        guard !stage.name.contains(platform.os), !stage.name.contains(platform.architecture) else {
+            return
+        }
         linter.report(
             .fromPlatformFlagConstDisallowed,
             "FROM --platform flag should not use constant value \"\(name.text)\"",
@@ -75,7 +87,9 @@ extension DockerfileConversion {
 
     func checkBasePlatform(_ name: String, wanted: Platform, _ stage: StageState) {
         let actual = stage.image.platform
-        guard wanted.os != actual.os || wanted.architecture != actual.architecture, let lines = stage.lines else {
+        guard wanted.os != actual.os || wanted.architecture != actual.architecture,
+            let lines = stage.lines
+        else {
             return
         }
         linter.report(
@@ -102,7 +116,8 @@ extension DockerfileConversion {
 
     func checkSecret(_ instruction: String, _ name: String, _ step: Step) {
         let words = Set(name.lowercased().split(separator: "_").map(String.init))
-        guard !words.isDisjoint(with: Self.secretWords), words.isDisjoint(with: Self.harmlessWords) else { return }
+        guard !words.isDisjoint(with: Self.secretWords), words.isDisjoint(with: Self.harmlessWords)
+        else { return }
         report(
             .secretsUsedInArgOrEnv,
             "Do not use ARG or ENV instructions for sensitive data (\(instruction) \(quoted(name)))",
@@ -111,16 +126,20 @@ extension DockerfileConversion {
     }
 
     private static let secretWords: Set<String> = [
-        "apikey", "auth", "credential", "credentials", "key", "password", "pword", "passwd", "secret", "token",
+        "apikey", "auth", "credential", "credentials", "key", "password", "pword", "passwd",
+        "secret", "token",
     ]
     private static let harmlessWords: Set<String> = ["public", "file", "version"]
 
-    /// A path COPY or ADD names that `.dockerignore` leaves out. Exceptions in that file make it undecidable.
+    /// A path COPY or ADD names that `.dockerignore` leaves out.
+    ///
+    /// Exceptions in that file make it undecidable.
     func checkIgnored(_ path: String, _ step: Step, isAdd: Bool) {
         guard let ignoreMatcher, !ignoreMatcher.hasExceptions else { return }
         let path = SlashPath.clean(path)
         if path == "." || path == "/" {
-            guard ignoreMatcher.patterns.contains(where: { ["*", "**", "**/*"].contains($0.text) }) else { return }
+            guard ignoreMatcher.patterns.contains(where: { ["*", "**", "**/*"].contains($0.text) })
+            else { return }
         }
         guard ignoreMatcher.matchesOrParentMatches(path) else { return }
         report(

@@ -39,7 +39,8 @@ extension DockerfileConversion {
         transfer.keepsGitDirectory = add.keepsGitDirectory
         transfer.unpacks = add.unpacks
         try dispatch(transfer, step)
-        for path in transfer.sources.paths where !path.hasPrefix("http://") && !path.hasPrefix("https://") {
+        for path in transfer.sources.paths
+        where !path.hasPrefix("http://") && !path.hasPrefix("https://") {
             step.stage.contextPaths.insert(SlashPath.join("/", path))
         }
     }
@@ -136,12 +137,20 @@ extension DockerfileConversion {
             environment: step.environment
         )
         let files = State.scratch.file(actions, constraints: copyConstraints)
-        stage.state = stage.state.withTree(of: State.merge([stage.state, files], constraints: mergeConstraints))
+        stage.state = stage.state.withTree(
+            of: State.merge([stage.state, files], constraints: mergeConstraints)
+        )
     }
 
-    private func destination(_ path: String, _ stage: StageState, _ system: SystemPath) throws -> String {
+    private func destination(
+        _ path: String,
+        _ stage: StageState,
+        _ system: SystemPath
+    ) throws -> String {
         let path = try system.withoutDrive(path, keepsSlash: true)
-        if system.isAbsolute(path) { return try system.normalize(parent: "/", path, keepsSlash: true) }
+        if system.isAbsolute(path) {
+            return try system.normalize(parent: "/", path, keepsSlash: true)
+        }
         let relative = path == "." || path.isEmpty ? "./" : path
         return try system.normalize(parent: stage.state.directory, relative, keepsSlash: true)
     }
@@ -151,7 +160,8 @@ extension DockerfileConversion {
         guard transfer.sources.paths.count == 1 else {
             throw ConversionError(.badSource, "checksum can't be specified for multiple sources")
         }
-        guard isHTTPSource(transfer.sources.paths[0]) || isGitSource(transfer.sources.paths[0]) else {
+        guard isHTTPSource(transfer.sources.paths[0]) || isGitSource(transfer.sources.paths[0])
+        else {
             throw ConversionError(.badSource, "checksum requires HTTP(S) or Git sources")
         }
     }

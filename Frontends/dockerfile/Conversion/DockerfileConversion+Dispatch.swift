@@ -31,7 +31,11 @@ extension DockerfileConversion {
                 error.lines = error.lines ?? command.instruction.lines
                 throw error
             } catch let error as DockerfileError {
-                throw error.located(range: nil, lines: command.instruction.lines, file: input.source.filename)
+                throw error.located(
+                    range: nil,
+                    lines: command.instruction.lines,
+                    file: input.source.filename
+                )
             }
         }
     }
@@ -64,7 +68,9 @@ extension DockerfileConversion {
         )
         var body = command.instruction.body
         try body.expand { text throws(DockerfileError) in try self.expand(text, expander, step) }
-        try body.expandHeredocs { text throws(DockerfileError) in try self.expand(text, .heredocContent, step) }
+        try body.expandHeredocs { text throws(DockerfileError) in
+            try self.expand(text, .heredocContent, step)
+        }
         switch body {
         case .env(let env): dispatchEnv(env, step)
         case .label(let label): dispatchLabel(label, step)
@@ -94,10 +100,16 @@ extension DockerfileConversion {
     }
 
     /// Adds a history entry of a step that leaves no layer.
-    func commit(_ text: String, _ step: Step) { step.stage.commit(text, hasLayer: false, epoch: epoch) }
+    func commit(_ text: String, _ step: Step) {
+        step.stage.commit(text, hasLayer: false, epoch: epoch)
+    }
 
     /// Expands a word of an instruction and reports variables that are not set.
-    func expand(_ text: String, _ expander: Expander, _ step: Step) throws(DockerfileError) -> String {
+    func expand(
+        _ text: String,
+        _ expander: Expander,
+        _ step: Step
+    ) throws(DockerfileError) -> String {
         let expansion = try expander.expand(text, step.environment)
         checkUnmatched(expansion.unmatched, step)
         return expansion.text
@@ -150,7 +162,9 @@ extension DockerfileConversion {
                 )
             }
             step.stage.outline.used.insert(declaration.name)
-            if let value = declaration.defaultValue, !Self.scannerArguments.contains(declaration.name) {
+            if let value = declaration.defaultValue,
+                !Self.scannerArguments.contains(declaration.name)
+            {
                 step.stage.state.environment[declaration.name] = value
             }
             step.stage.arguments.append(declaration)
@@ -160,7 +174,9 @@ extension DockerfileConversion {
     }
 
     /// ARGs that steer attestations and are no variables.
-    static let scannerArguments: Set<String> = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"]
+    static let scannerArguments: Set<String> = [
+        "BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE",
+    ]
 
     private func dispatchCmd(_ line: CommandLine, _ step: Step) {
         checkUsedOnce(&step.stage.commandUse, step)
@@ -188,7 +204,9 @@ extension DockerfileConversion {
     func withShell(_ arguments: [String], _ stage: StageState) -> [String] {
         let line = arguments.joined(separator: " ")
         if !stage.image.config.shell.isEmpty { return stage.image.config.shell + [line] }
-        return (stage.image.platform.os == "windows" ? ["cmd", "/S", "/C"] : ["/bin/sh", "-c"]) + [line]
+        return (stage.image.platform.os == "windows" ? ["cmd", "/S", "/C"] : ["/bin/sh", "-c"]) + [
+            line
+        ]
     }
 
     private func dispatchHealthcheck(_ check: Healthcheck, _ step: Step) {
@@ -203,7 +221,8 @@ extension DockerfileConversion {
         )
         let fields = [
             "Test:" + bracketed(check.test), "Interval:" + durationText(check.interval),
-            "Timeout:" + durationText(check.timeout), "StartPeriod:" + durationText(check.startPeriod),
+            "Timeout:" + durationText(check.timeout),
+            "StartPeriod:" + durationText(check.startPeriod),
             "StartInterval:" + durationText(check.startInterval), "Retries:\(check.retries)",
         ]
         commit("HEALTHCHECK {" + fields.joined(separator: " ") + "}", step)
@@ -230,7 +249,10 @@ extension DockerfileConversion {
     /// - Returns: The directory with slashes.
     private func setDirectory(_ path: String, _ stage: StageState) throws -> String {
         let system = SystemPath(os: stage.platform?.os ?? "")
-        let directory = try system.workingDirectory(current: stage.image.config.workingDirectory, path)
+        let directory = try system.workingDirectory(
+            current: stage.image.config.workingDirectory,
+            path
+        )
         stage.image.config.workingDirectory = directory
         stage.state = stage.state.inDirectory(system.toSlash(directory))
         return system.toSlash(directory)
@@ -251,7 +273,9 @@ extension DockerfileConversion {
             mode: 0o755,
             makesParents: true,
             owner: user.isEmpty ? nil : FileOwner(user),
-            createdTime: epoch.map { $0.multipliedReportingOverflow(by: 1_000_000_000).partialValue }
+            createdTime: epoch.map {
+                $0.multipliedReportingOverflow(by: 1_000_000_000).partialValue
+            }
         )
         let name = label(step.instruction.text, expander: expander, stage.state.environment)
         var constraints = Constraints(platform: stage.platform, locations: locations(step.lines))
@@ -287,8 +311,10 @@ extension ContainerConfig {
 /// Names and numbers STOPSIGNAL takes.
 enum StopSignal {
     private static let names: Set<String> = [
-        "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT", "KILL", "PIPE", "POLL",
-        "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN", "TTOU", "URG", "USR1",
+        "ABRT", "ALRM", "BUS", "CHLD", "CLD", "CONT", "FPE", "HUP", "ILL", "INT", "IO", "IOT",
+        "KILL", "PIPE", "POLL",
+        "PROF", "PWR", "QUIT", "SEGV", "STKFLT", "STOP", "SYS", "TERM", "TRAP", "TSTP", "TTIN",
+        "TTOU", "URG", "USR1",
         "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ", "RTMIN", "RTMAX",
     ]
 

@@ -9,7 +9,10 @@ extension DockerfileConversion {
     /// knows when it last changed.
     func resolveEpoch(_ stages: [Stage]) async throws {
         let name = "SOURCE_DATE_EPOCH"
-        guard let value = buildArguments[name] ?? globalArguments[name].flatMap({ $0.isEmpty ? nil : $0 }) else {
+        guard
+            let value = buildArguments[name]
+                ?? globalArguments[name].flatMap({ $0.isEmpty ? nil : $0 })
+        else {
             return
         }
         if value.isEmpty {
@@ -33,7 +36,10 @@ extension DockerfileConversion {
             )
         }
         if let named = try namedContext(value, platform: nil, paths: StageState.PathSet(), nil) {
-            return (try await load(named).0, "[internal] resolve SOURCE_DATE_EPOCH named context \(value)")
+            return (
+                try await load(named).0,
+                "[internal] resolve SOURCE_DATE_EPOCH named context \(value)"
+            )
         }
         guard let stage = stages.first(where: { $0.name == value.lowercased() }) else {
             throw ConversionError(.badOption, "invalid SOURCE_DATE_EPOCH: \(value)")
@@ -57,9 +63,11 @@ extension DockerfileConversion {
         var source: State?
         for instruction in stage.instructions {
             switch instruction.body {
-            case .arg: variables = try evaluate([instruction], from: variables, overrides: buildArguments)
+            case .arg:
+                variables = try evaluate([instruction], from: variables, overrides: buildArguments)
             case .add(let add):
-                guard source == nil, add.sources.inlineFiles.isEmpty, add.sources.paths.count == 1 else {
+                guard source == nil, add.sources.inlineFiles.isEmpty, add.sources.paths.count == 1
+                else {
                     throw refuse("must contain exactly one remote ADD source")
                 }
                 let text = try expander.text(add.sources.paths[0], variables)

@@ -8,7 +8,9 @@ extension DockerfileConversion {
     func dispatchExpose(_ words: [String], _ step: Step) throws {
         var ports: [String] = []
         for word in words {
-            for text in try expander.words(word, step.environment) { ports += try exposedPorts(text, step) }
+            for text in try expander.words(word, step.environment) {
+                ports += try exposedPorts(text, step)
+            }
         }
         step.stage.image.config.exposedPorts.formUnion(ports)
         commit("EXPOSE " + bracketed(ports), step)
@@ -20,13 +22,17 @@ extension DockerfileConversion {
         let address = parts.dropLast(2).joined(separator: ":")
         let hostPort = parts.count > 1 ? parts[parts.count - 2] : ""
         let container = parts[parts.count - 1]
-        let halves = container.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let halves = container.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+            .map(String.init)
         let name = halves.count > 1 && !halves[1].isEmpty ? halves[1] : "tcp"
         guard !halves[0].isEmpty else {
             throw ConversionError(.badInstruction, "invalid port: \"\(text)\": no port specified")
         }
         guard ["tcp", "udp", "sctp"].contains(name.lowercased()) else {
-            throw ConversionError(.badInstruction, "invalid port: \"\(text)\": invalid proto: \(name)")
+            throw ConversionError(
+                .badInstruction,
+                "invalid port: \"\(text)\": invalid proto: \(name)"
+            )
         }
         if name != name.lowercased() { reportProtocolCasing(text, step) }
         if !address.isEmpty || !hostPort.isEmpty { reportPortMapping(text, step) }
@@ -69,7 +75,9 @@ extension DockerfileConversion {
         }
         let start = try number(ends[0])
         let end = ends.count > 1 ? try number(ends[1]) : start
-        guard start <= end else { throw ConversionError(.badInstruction, "invalid \(what): \(text)") }
+        guard start <= end else {
+            throw ConversionError(.badInstruction, "invalid \(what): \(text)")
+        }
         return start...end
     }
 }

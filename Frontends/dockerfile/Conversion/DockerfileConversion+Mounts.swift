@@ -6,7 +6,8 @@ internal import LLBMessages
 internal import OCI
 
 extension DockerfileConversion {
-    func add(_ mounts: [DockerfileSyntax.Mount], to options: inout RunOptions, _ step: Step) throws {
+    func add(_ mounts: [DockerfileSyntax.Mount], to options: inout RunOptions, _ step: Step) throws
+    {
         for (index, mount) in mounts.enumerated() {
             switch mount.kind {
             case .secret: options.secrets.append(try secret(mount, step))
@@ -44,10 +45,14 @@ extension DockerfileConversion {
             result.kind = .tmpfs(byteLimit: mount.sizeLimit)
         case .cache:
             let id = mount.id.isEmpty ? SlashPath.clean(mount.target) : mount.id
-            result.kind = .cache(id: self.options.cacheNamespace + "/" + id, sharing: mount.sharing.message)
+            result.kind = .cache(
+                id: self.options.cacheNamespace + "/" + id,
+                sharing: mount.sharing.message
+            )
         default:
             result.discardsOutput =
-                !mount.isReadOnly && input.capabilities.contains(Capability.execMountBindReadWriteNoOutput)
+                !mount.isReadOnly
+                && input.capabilities.contains(Capability.execMountBindReadWriteNoOutput)
         }
         let path = SlashPath.join("/", mount.source)
         if path != "/" {
@@ -67,7 +72,9 @@ extension DockerfileConversion {
 
     private func target(of mount: DockerfileSyntax.Mount, _ step: Step) throws -> String {
         guard !SlashPath.isAbsolute(SlashPath.clean(mount.target)) else {
-            guard mount.target != "/" else { throw ConversionError(.badSource, "invalid mount target \"/\"") }
+            guard mount.target != "/" else {
+                throw ConversionError(.badSource, "invalid mount target \"/\"")
+            }
             return mount.target
         }
         let target = SlashPath.join("/", step.stage.state.directory, mount.target)
@@ -115,7 +122,9 @@ extension DockerfileConversion {
     }
 
     private func socket(_ mount: DockerfileSyntax.Mount, _ step: Step) throws -> RunSSHSocket {
-        guard mount.source.isEmpty else { throw ConversionError(.badSource, "ssh does not support source") }
+        guard mount.source.isEmpty else {
+            throw ConversionError(.badSource, "ssh does not support source")
+        }
         let id = mount.id.isEmpty ? "default" : mount.id
         let need = OutlineCapture.Need(isRequired: mount.isRequired, lines: step.lines)
         if step.stage.outline.sockets[id] == nil { step.stage.outline.sockets[id] = need }

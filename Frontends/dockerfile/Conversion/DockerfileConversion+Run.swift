@@ -14,7 +14,9 @@ extension DockerfileConversion {
                 "--device is not supported; steps have no devices but the usual ones"
             )
         }
-        let mounts = try run.mounts { text throws(DockerfileError) in try self.expand(text, expander, step) }
+        let mounts = try run.mounts { text throws(DockerfileError) in
+            try self.expand(text, expander, step)
+        }
         // The command may read any file.
         stage.usedPaths.paths.insert("/")
 
@@ -24,9 +26,12 @@ extension DockerfileConversion {
         if run.command.usesShell { options.arguments = withShell(command.arguments, stage) }
         options.proxy = proxy
         try add(mounts, to: &options, step)
-        if run.network != .default { options.network = run.network == .host ? .host : Pb_NetMode.none }
+        if run.network != .default {
+            options.network = run.network == .host ? .host : Pb_NetMode.none
+        }
         options.security = run.security == .insecure ? .insecure : .sandbox
-        options.resourceLimits = offers(Capability.execMetaUlimit) ? self.options.resourceLimits : []
+        options.resourceLimits =
+            offers(Capability.execMetaUlimit) ? self.options.resourceLimits : []
         options.extraHosts = self.options.extraHosts
         let sharedMemory = self.options.sharedMemoryByteLimit
         if offers(Capability.execMountTmpfsSize), sharedMemory > 0 {
@@ -50,7 +55,8 @@ extension DockerfileConversion {
 
     private func offers(_ capability: String) -> Bool { input.capabilities.contains(capability) }
 
-    private func runName(_ text: String, _ mounts: [DockerfileSyntax.Mount], _ step: Step) -> String {
+    private func runName(_ text: String, _ mounts: [DockerfileSyntax.Mount], _ step: Step) -> String
+    {
         var expander = expander
         expander.keepsQuotes = true
         expander.keepsUnsetVariables = true
@@ -126,9 +132,15 @@ extension DockerfileConversion {
     /// The first line of a text, with dots when more follow.
     private func summary(of text: String) -> String {
         let trimmed = trimmingBlanks(text)
-        let lines = trimmed.utf8.split(separator: UInt8(ascii: "\n"), maxSplits: 1, omittingEmptySubsequences: false)
+        let lines = trimmed.utf8.split(
+            separator: UInt8(ascii: "\n"),
+            maxSplits: 1,
+            omittingEmptySubsequences: false
+        )
         var first = String(lines.first.map { Substring($0) } ?? "")
-        if lines.count > 1, first.utf8.last == UInt8(ascii: "\r") { first.unicodeScalars.removeLast() }
+        if lines.count > 1, first.utf8.last == UInt8(ascii: "\r") {
+            first.unicodeScalars.removeLast()
+        }
         return first + (lines.count > 1 ? "..." : "")
     }
 

@@ -40,7 +40,7 @@ extension DockerfileConversion {
         )
     }
 
-    /// - Parameter overrides: Values that win over those in the file.
+    /// Values of `overrides` win over those in the file.
     func evaluate(
         _ instructions: [Instruction],
         from start: EnvironmentList,
@@ -76,7 +76,9 @@ extension DockerfileConversion {
                     }
                     // A default that extends an earlier one needs what that one needed.
                     if info.dependencies.remove(declaration.name) != nil {
-                        info.dependencies.formUnion(capture.arguments[declaration.name]?.dependencies ?? [])
+                        info.dependencies.formUnion(
+                            capture.arguments[declaration.name]?.dependencies ?? []
+                        )
                     }
                 }
                 if let value {
@@ -105,7 +107,12 @@ extension DockerfileConversion {
         var used = base.matched
         if !stage.platform.isEmpty { state.platform = try platform(of: stage, &used) }
         if !stage.name.isEmpty {
-            let found = try namedContext(stage.name, platform: state.platform, paths: state.usedPaths, stage.lines)
+            let found = try namedContext(
+                stage.name,
+                platform: state.platform,
+                paths: state.usedPaths,
+                stage.lines
+            )
             if let found {
                 state.namedContext = found
                 list.append(state)
@@ -150,7 +157,12 @@ extension DockerfileConversion {
         do {
             return try Platform(parsing: name.text)
         } catch {
-            throw ConversionError(.badBase, error.message, suggestion: suggestion, lines: stage.lines)
+            throw ConversionError(
+                .badBase,
+                error.message,
+                suggestion: suggestion,
+                lines: stage.lines
+            )
         }
     }
 
@@ -170,7 +182,9 @@ extension DockerfileConversion {
     func adopt(_ command: StageCommand, into stage: StageState) {
         for source in command.sources {
             stage.dependencies.append(.init(stage: source, lines: command.instruction.lines))
-            if source.isExternal, !list.stages.contains(where: { $0 === source }) { list.append(source) }
+            if source.isExternal, !list.stages.contains(where: { $0 === source }) {
+                list.append(source)
+            }
         }
     }
 
@@ -201,7 +215,11 @@ extension DockerfileConversion {
         }
         if let index = Int(name) {
             guard list.stages.indices.contains(index) else {
-                throw ConversionError(.badSource, "invalid stage index \(index)", lines: instruction.lines)
+                throw ConversionError(
+                    .badSource,
+                    "invalid stage index \(index)",
+                    lines: instruction.lines
+                )
             }
             return list.stages[index]
         }

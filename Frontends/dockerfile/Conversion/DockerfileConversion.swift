@@ -59,8 +59,14 @@ package final class DockerfileConversion {
     ///
     /// - Throws: `DockerfileError` or ``ConversionError`` for a file or an option that is wrong; whatever the context throws.
     package func run() async throws -> ConversionResult {
-        if options.lintOptions == nil { linter.options = try LintOptions(directivesOf: input.source.data) }
-        let dockerfile = try Dockerfile(parsing: input.source.data, file: input.source.filename, linter: &linter)
+        if options.lintOptions == nil {
+            linter.options = try LintOptions(directivesOf: input.source.data)
+        }
+        let dockerfile = try Dockerfile(
+            parsing: input.source.data,
+            file: input.source.filename,
+            linter: &linter
+        )
         expander = Expander(escape: dockerfile.escape)
         let target = options.target.isEmpty ? dockerfile.stages.last?.name ?? "" : options.target
         globalArguments = platformArguments(target: target)
@@ -92,7 +98,9 @@ package final class DockerfileConversion {
         let neededStages = Set(needed.map(ObjectIdentifier.init))
         for stage in list.stages {
             if !input.convertsAllStages {
-                guard neededStages.contains(ObjectIdentifier(stage)), !stage.isDispatched else { continue }
+                guard neededStages.contains(ObjectIdentifier(stage)), !stage.isDispatched else {
+                    continue
+                }
             }
             try dispatch(stage)
         }
@@ -122,17 +130,25 @@ package final class DockerfileConversion {
             ignoresCache: target.ignoresCache,
             outline: DockerfileOutline(of: target, source: input.source.data)
         )
-        result.marshalOptions = MarshalOptions(platform: targetPlatform, capabilities: input.capabilities)
+        result.marshalOptions = MarshalOptions(
+            platform: targetPlatform,
+            capabilities: input.capabilities
+        )
         return result
     }
 
     private func setPlatform(of image: inout ImageConfig) {
-        let isSame = targetPlatform.os == image.platform.os
+        let isSame =
+            targetPlatform.os == image.platform.os
             && targetPlatform.architecture == image.platform.architecture
         image.platform.os = targetPlatform.os
         image.platform.architecture = targetPlatform.architecture
-        if targetPlatform.variant != nil || !isSame { image.platform.variant = targetPlatform.variant }
-        if targetPlatform.osVersion != nil || !isSame { image.platform.osVersion = targetPlatform.osVersion }
+        if targetPlatform.variant != nil || !isSame {
+            image.platform.variant = targetPlatform.variant
+        }
+        if targetPlatform.osVersion != nil || !isSame {
+            image.platform.osVersion = targetPlatform.osVersion
+        }
         if let features = targetPlatform.osFeatures { image.platform.osFeatures = features }
     }
 
@@ -159,7 +175,9 @@ package struct ConversionResult: Sendable {
     var marshalOptions = MarshalOptions()
 
     /// The definition to solve.
-    package func definition() throws(LLBError) -> Definition { try state.definition(marshalOptions) }
+    package func definition() throws(LLBError) -> Definition {
+        try state.definition(marshalOptions)
+    }
 }
 
 extension LintOptions {

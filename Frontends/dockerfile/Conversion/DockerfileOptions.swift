@@ -5,7 +5,9 @@ package import LLB
 package import LLBMessages
 package import OCI
 
-/// The options of a build, understood. Their names and values are those of BuildKit's Dockerfile frontend.
+/// The options of a build, understood.
+///
+/// Their names and values are those of BuildKit's Dockerfile frontend.
 package struct DockerfileOptions: Sendable {
     /// Stages whose steps ignore earlier results.
     package enum UncachedStages: Hashable, Sendable {
@@ -54,7 +56,7 @@ package struct DockerfileOptions: Sendable {
 
     /// Reads the options.
     ///
-    /// - Parameter workerPlatforms: What the workers run, preferred one first; this host's when empty.
+    /// `workerPlatforms` are what the workers run, preferred one first; this host's when empty.
     /// - Throws: `badOption` with the option's name and value.
     package init(
         _ raw: [String: String],
@@ -73,7 +75,10 @@ package struct DockerfileOptions: Sendable {
         let sandboxHostname = raw["build-arg:BUILDKIT_SANDBOX_HOSTNAME"] ?? ""
         hostname = sandboxHostname.isEmpty ? raw["hostname"] ?? "" : sandboxHostname
         if let removed = raw["override-copy-image"], !removed.isEmpty {
-            throw ConversionError(.badOption, "option override-copy-image was removed; leave it out")
+            throw ConversionError(
+                .badOption,
+                "option override-copy-image was removed; leave it out"
+            )
         }
         for name in (raw["platform"] ?? "").split(separator: ",", omittingEmptySubsequences: true) {
             targetPlatforms.append(try DockerfileOptions.platform(String(name)).normalized)
@@ -90,7 +95,9 @@ package struct DockerfileOptions: Sendable {
     }
 
     /// The session that offers a directory; `nil` for an engine without sessions.
-    package func session(of directory: String) -> String? { raw["local-sessionid:" + directory] ?? session }
+    package func session(of directory: String) -> String? {
+        raw["local-sessionid:" + directory] ?? session
+    }
 
     /// The client's directory with the Dockerfile and the ignore file that belongs to it.
     package var fileState: State {
@@ -113,7 +120,11 @@ package struct DockerfileOptions: Sendable {
     private mutating func readEnumerations() throws {
         if let mode = raw["image-resolve-mode"], !mode.isEmpty {
             guard let known = State.ImageResolveMode(rawValue: mode) else {
-                throw DockerfileOptions.refusal("image-resolve-mode", mode, "expected default, pull or local")
+                throw DockerfileOptions.refusal(
+                    "image-resolve-mode",
+                    mode,
+                    "expected default, pull or local"
+                )
             }
             resolveMode = known
         }
@@ -121,7 +132,12 @@ package struct DockerfileOptions: Sendable {
         case "", "sandbox": network = .unset
         case "none": network = .none
         case "host": network = .host
-        case let other: throw DockerfileOptions.refusal("force-network-mode", other, "expected none, host or sandbox")
+        case let other:
+            throw DockerfileOptions.refusal(
+                "force-network-mode",
+                other,
+                "expected none, host or sandbox"
+            )
         }
         isMultiPlatform = targetPlatforms.count > 1
         let wish = raw["build-arg:BUILDKIT_MULTI_PLATFORM"].flatMap { $0.isEmpty ? nil : $0 }
@@ -130,7 +146,11 @@ package struct DockerfileOptions: Sendable {
                 throw DockerfileOptions.refusal("multi-platform", text, "expected true or false")
             }
             if !value, isMultiPlatform {
-                throw DockerfileOptions.refusal("multi-platform", text, "\(targetPlatforms.count) platforms are wanted")
+                throw DockerfileOptions.refusal(
+                    "multi-platform",
+                    text,
+                    "\(targetPlatforms.count) platforms are wanted"
+                )
             }
             isMultiPlatform = value
         }
@@ -191,7 +211,8 @@ package struct DockerfileOptions: Sendable {
     }
 
     private static let resourceLimitNames: Set<String> = [
-        "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
+        "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc",
+        "rss", "rtprio",
         "rttime", "sigpending", "stack",
     ]
 
@@ -201,7 +222,8 @@ package struct DockerfileOptions: Sendable {
             throw refusal("ulimit", field, "expected name=soft[:hard] with a known name")
         }
         let values = parts[1].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let soft = Int64(values[0]), let hard = values.count > 1 ? Int64(values[1]) : soft else {
+        guard let soft = Int64(values[0]), let hard = values.count > 1 ? Int64(values[1]) : soft
+        else {
             throw refusal("ulimit", field, "expected whole numbers")
         }
         guard hard == -1 || (soft != -1 && soft <= hard) else {
@@ -216,7 +238,10 @@ package struct DockerfileOptions: Sendable {
 
     private static func resources(_ raw: [String: String]) throws -> Pb_LinuxResources? {
         var resources = Pb_LinuxResources()
-        func number<Number: FixedWidthInteger>(_ name: String, _ isValid: (Number) -> Bool) throws -> Number {
+        func number<Number: FixedWidthInteger>(
+            _ name: String,
+            _ isValid: (Number) -> Bool
+        ) throws -> Number {
             guard let text = raw[name], !text.isEmpty else { return 0 }
             guard let value = Number(text), isValid(value) else {
                 throw refusal(name, text, "expected a number above 0")
@@ -229,7 +254,8 @@ package struct DockerfileOptions: Sendable {
         resources.cpuPeriod = try number("cpuperiod") { $0 > 0 }
         resources.cpuQuota = try number("cpuquota") { $0 > 0 }
         for (name, path) in [
-            ("cpusetcpus", \Pb_LinuxResources.cpusetCpus), ("cpusetmems", \Pb_LinuxResources.cpusetMems),
+            ("cpusetcpus", \Pb_LinuxResources.cpusetCpus),
+            ("cpusetmems", \Pb_LinuxResources.cpusetMems),
         ] {
             guard let text = raw[name], !text.isEmpty else { continue }
             guard isCPUSet(text) else { throw refusal(name, text, "expected a list such as 0-3,5") }
@@ -240,7 +266,8 @@ package struct DockerfileOptions: Sendable {
 
     private static func isCPUSet(_ text: String) -> Bool {
         text.split(separator: ",", omittingEmptySubsequences: false).allSatisfy { part in
-            let ends = part.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map { UInt16($0) }
+            let ends = part.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+                .map { UInt16($0) }
             guard let first = ends[0] else { return false }
             guard ends.count > 1 else { return true }
             return ends[1].map { first <= $0 } ?? false

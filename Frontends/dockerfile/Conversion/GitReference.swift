@@ -28,7 +28,9 @@ struct GitReference {
         let location: GitLocation
         if text.hasPrefix("github.com/") {
             looksLikePath = true
-            guard let parsed = try? GitLocation(scheme: "https", schemeless: text) else { return nil }
+            guard let parsed = try? GitLocation(scheme: "https", schemeless: text) else {
+                return nil
+            }
             location = parsed
         } else {
             guard let parsed = try? GitLocation(parsing: text) else { return nil }
@@ -57,11 +59,15 @@ struct GitReference {
             return value
         }
         func settle(_ old: String, _ new: String, _ name: String) throws -> String {
-            guard old.isEmpty || old == new else { throw refuse("\(name) is both \"\(old)\" and \"\(new)\"") }
+            guard old.isEmpty || old == new else {
+                throw refuse("\(name) is both \"\(old)\" and \"\(new)\"")
+            }
             return new
         }
         for item in query {
-            guard seen.insert(item.name).inserted else { throw refuse("\(item.name) has several values") }
+            guard seen.insert(item.name).inserted else {
+                throw refuse("\(item.name) has several values")
+            }
             let isFlag = ["submodules", "keep-git-dir", "fetch-by-commit"].contains(item.name)
             guard !item.value.isEmpty || isFlag else { throw refuse("\(item.name) has no value") }
             switch item.name {
@@ -122,7 +128,9 @@ func downloadName(_ url: String) -> String {
             continue
         }
         let digits = String(decoding: rest.prefix(2), as: UTF8.self)
-        guard digits.utf8.count == 2, digits.allSatisfy(\.isHexDigit), let value = UInt8(digits, radix: 16) else {
+        guard digits.utf8.count == 2, digits.allSatisfy(\.isHexDigit),
+            let value = UInt8(digits, radix: 16)
+        else {
             return unnamed
         }
         bytes.append(value)

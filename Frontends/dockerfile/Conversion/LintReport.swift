@@ -80,7 +80,10 @@ package struct LintReport: Sendable {
 
     /// Lines of the file with a few around them.
     private func excerpt(_ fault: ClosedRange<Int>) -> String {
-        let lines = source.data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        let lines = source.data.split(
+            separator: UInt8(ascii: "\n"),
+            omittingEmptySubsequences: false
+        )
         guard (1...lines.count).contains(fault.lowerBound) else { return "" }
         var first = fault.lowerBound
         var last = min(fault.upperBound, lines.count)

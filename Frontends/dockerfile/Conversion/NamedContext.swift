@@ -33,7 +33,11 @@ extension DockerfileConversion {
         do {
             reference = try Reference(parsing: name)
         } catch {
-            throw ConversionError(.badBase, "invalid context name \(name): \(error.message)", lines: lines)
+            throw ConversionError(
+                .badBase,
+                "invalid context name \(name): \(error.message)",
+                lines: lines
+            )
         }
         var short = reference.familiar
         if short.hasSuffix(":latest") { short.removeLast(":latest".count) }
@@ -54,7 +58,9 @@ extension DockerfileConversion {
 
     /// The tree that stands in, and its image config if it is an image.
     func load(_ named: NamedContext) async throws -> (State, ImageConfig?) {
-        guard let colon = named.value.firstIndex(of: ":") else { throw refusal(named, "it has no scheme") }
+        guard let colon = named.value.firstIndex(of: ":") else {
+            throw refusal(named, "it has no scheme")
+        }
         var scheme = String(named.value[..<colon])
         let rest = String(named.value[named.value.index(after: colon)...])
         let location = rest.hasPrefix("//") ? String(rest.dropFirst(2)) : rest
@@ -70,10 +76,16 @@ extension DockerfileConversion {
     }
 
     private func refusal(_ named: NamedContext, _ reason: String) -> ConversionError {
-        ConversionError(.badOption, "cannot use context \(named.optionName)=\(named.value): \(reason)")
+        ConversionError(
+            .badOption,
+            "cannot use context \(named.optionName)=\(named.value): \(reason)"
+        )
     }
 
-    private func loadImage(_ name: String, _ named: NamedContext) async throws -> (State, ImageConfig?) {
+    private func loadImage(
+        _ name: String,
+        _ named: NamedContext
+    ) async throws -> (State, ImageConfig?) {
         if name == "scratch" { return (.scratch, nil) }
         let reference: Reference
         do {
@@ -96,14 +108,20 @@ extension DockerfileConversion {
         return (try State.image(resolved.name, constraints: constraints).applying(image), image)
     }
 
-    private func loadLayout(_ name: String, _ named: NamedContext) async throws -> (State, ImageConfig?) {
-        let parts = name.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    private func loadLayout(
+        _ name: String,
+        _ named: NamedContext
+    ) async throws -> (State, ImageConfig?) {
+        let parts = name.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false).map(
+            String.init
+        )
         guard parts.count == 2, !parts[0].isEmpty, let digest = Digest(parts[1]) else {
             throw refusal(named, "expected a name and a digest")
         }
         // The tag plays no part: the digest says which image.
         let slash = parts[0].lastIndex(of: "/") ?? parts[0].startIndex
-        let store = parts[0][slash...].firstIndex(of: ":").map { String(parts[0][..<$0]) } ?? parts[0]
+        let store =
+            parts[0][slash...].firstIndex(of: ":").map { String(parts[0][..<$0]) } ?? parts[0]
         var shown = try Reference(parsing: named.name)
         shown.digest = digest
         let resolved = try await context.resolveLayoutImage(
@@ -141,7 +159,9 @@ extension DockerfileConversion {
         )
     }
 
-    /// A directory of the client, with an ignore file of its own. Which files are needed is known at the end.
+    /// A directory of the client, with an ignore file of its own.
+    ///
+    /// Which files are needed is known at the end.
     private func loadLocal(_ name: String, _ named: NamedContext) async throws -> State {
         let session = buildContext.session(of: name)
         var ignoreOptions = State.LocalOptions(session: session)
@@ -174,8 +194,13 @@ extension DockerfileConversion {
         return deferred.state
     }
 
-    private func loadInput(_ name: String, _ named: NamedContext) async throws -> (State, ImageConfig?) {
-        guard let definition = try await context.input(name) else { throw refusal(named, "there is no such input") }
+    private func loadInput(
+        _ name: String,
+        _ named: NamedContext
+    ) async throws -> (State, ImageConfig?) {
+        guard let definition = try await context.input(name) else {
+            throw refusal(named, "there is no such input")
+        }
         let state = try State(definition)
         guard let metadata = options.raw["input-metadata:" + name] else { return (state, nil) }
         guard let encoded = try JSONValue(parsing: metadata)["containerimage.config"]?.text,

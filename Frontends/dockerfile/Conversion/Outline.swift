@@ -77,7 +77,9 @@ package struct DockerfileOutline: Sendable {
             DockerfileOutline.add(stage.outline.sockets, to: &sockets)
         }
         for path in [\Self.arguments, \Self.secrets, \Self.sockets] {
-            self[keyPath: path].sort { ($0.lines.lowerBound, $0.name) < ($1.lines.lowerBound, $1.name) }
+            self[keyPath: path].sort {
+                ($0.lines.lowerBound, $0.name) < ($1.lines.lowerBound, $1.name)
+            }
         }
     }
 
@@ -96,7 +98,8 @@ package struct DockerfileOutline: Sendable {
     }
 
     private static func add(_ needs: [String: OutlineCapture.Need], to entries: inout [Entry]) {
-        for (name, need) in needs.sorted(by: { $0.key < $1.key }) where !entries.contains(where: { $0.name == name }) {
+        for (name, need) in needs.sorted(by: { $0.key < $1.key })
+        where !entries.contains(where: { $0.name == name }) {
             entries.append(Entry(name: name, isRequired: need.isRequired, lines: need.lines))
         }
     }

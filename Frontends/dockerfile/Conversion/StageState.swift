@@ -4,7 +4,9 @@ internal import DockerfileSyntax
 internal import LLB
 internal import OCI
 
-/// One stage while it is converted. Images named by `COPY --from` and mounts are stages too, without instructions.
+/// One stage while it is converted.
+///
+/// Images named by `COPY --from` and mounts are stages too, without instructions.
 final class StageState {
     /// What FROM said, expanded; later the image's full name with digest.
     var baseName: String

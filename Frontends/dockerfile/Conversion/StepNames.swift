@@ -20,7 +20,10 @@ extension DockerfileConversion {
         if !stage.displayName.isEmpty { label += stage.displayName + " " }
         stage.stepIndex += 1
         let index = "\(stage.stepIndex)"
-        let padding = String(repeating: " ", count: max(0, "\(stage.stepCount)".count - index.count))
+        let padding = String(
+            repeating: " ",
+            count: max(0, "\(stage.stepCount)".count - index.count)
+        )
         label += padding + "\(index)/\(stage.stepCount)] "
         return label + (stage.isInOnBuild ? "ONBUILD " : "") + text
     }

@@ -36,7 +36,9 @@ package enum Subrequest: String, CaseIterable, Sendable {
 
     private var descriptionJSON: JSONValue {
         func named(_ name: String, _ description: String = "") -> JSONValue {
-            .object([JSONMember("name", .string(name)), JSONMember("description", .string(description))])
+            .object([
+                JSONMember("name", .string(name)), JSONMember("description", .string(description)),
+            ])
         }
         let options = self == .outline ? [named("target", "Target build stage")] : []
         var results = [named("result.json")]

@@ -19,12 +19,15 @@ func aligned(_ rows: [[String]], padding: Int) -> String {
     }
     return rows.map { row in
         row.enumerated().map { column, text in
-            column == row.count - 1 ? text : text + String(repeating: " ", count: widths[column] - text.count)
+            column == row.count - 1
+                ? text : text + String(repeating: " ", count: widths[column] - text.count)
         }.joined() + "\n"
     }.joined()
 }
 
-private let base64Digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+private let base64Digits = Array(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8
+)
 
 /// Bytes as base64 with padding.
 func base64Encoded(_ bytes: [UInt8]) -> String {
@@ -33,7 +36,9 @@ func base64Encoded(_ bytes: [UInt8]) -> String {
     for start in stride(from: 0, to: bytes.count, by: 3) {
         let group = bytes[start..<min(start + 3, bytes.count)]
         var bits: UInt32 = 0
-        for index in 0..<3 { bits = bits << 8 | (index < group.count ? UInt32(group[start + index]) : 0) }
+        for index in 0..<3 {
+            bits = bits << 8 | (index < group.count ? UInt32(group[start + index]) : 0)
+        }
         for index in 0..<4 {
             let digit = base64Digits[Int(bits >> UInt32(18 - 6 * index) & 63)]
             text.append(index <= group.count ? digit : UInt8(ascii: "="))

@@ -30,11 +30,15 @@ struct SystemPath {
         return SlashPath.isAbsolute(toSlash(path))
     }
 
-    /// The absolute path, with slashes and without drive; a relative one begins at `parent`. An absolute path is not
-    /// cleaned.
+    /// The absolute path, with slashes and without drive; a relative one begins at `parent`.
+    ///
+    /// An absolute path is not cleaned.
     func normalize(parent: String, _ path: String, keepsSlash: Bool) throws -> String {
         let original = toSlash(path)
-        var parent = try withoutDrive(parent.isEmpty ? "/" : toSlash(parent), keepsSlash: keepsSlash)
+        var parent = try withoutDrive(
+            parent.isEmpty ? "/" : toSlash(parent),
+            keepsSlash: keepsSlash
+        )
         if !isAbsolute(parent) { parent = SlashPath.join("/", parent) }
         var result = try withoutDrive(original.isEmpty ? parent : original, keepsSlash: keepsSlash)
         if !isAbsolute(result) { result = SlashPath.join(parent, result) }
@@ -59,7 +63,9 @@ struct SystemPath {
         func refuse(_ reason: String) -> ConversionError {
             ConversionError(.badInstruction, "cannot use path \"\(path)\": \(reason)")
         }
-        if path.count == 2, path.hasSuffix(":") { throw refuse("it names a drive and no directory") }
+        if path.count == 2, path.hasSuffix(":") {
+            throw refuse("it names a drive and no directory")
+        }
         if toSlash(path).hasPrefix("//") { throw refuse("UNC paths are not supported") }
         let parts = path.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count > 1 else { return clean(path, keepsSlash: keepsSlash) }

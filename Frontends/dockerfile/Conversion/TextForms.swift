@@ -21,7 +21,8 @@ func quoted(_ text: String) -> String {
         case "\t": result += "\\t"
         case "\u{b}": result += "\\v"
         case _ where isPrintable(scalar): result.unicodeScalars.append(scalar)
-        case _ where scalar.value < 0x20 || scalar.value == 0x7f: result += "\\x" + hex(scalar.value, 2)
+        case _ where scalar.value < 0x20 || scalar.value == 0x7f:
+            result += "\\x" + hex(scalar.value, 2)
         case _ where scalar.value < 0x10000: result += "\\u" + hex(scalar.value, 4)
         default: result += "\\U" + hex(scalar.value, 8)
         }
@@ -32,9 +33,12 @@ func quoted(_ text: String) -> String {
 private func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
     if scalar == " " { return true }
     switch scalar.properties.generalCategory {
-    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .nonspacingMark,
-        .spacingMark, .enclosingMark, .decimalNumber, .letterNumber, .otherNumber, .connectorPunctuation,
-        .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation, .finalPunctuation,
+    case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter,
+        .nonspacingMark,
+        .spacingMark, .enclosingMark, .decimalNumber, .letterNumber, .otherNumber,
+        .connectorPunctuation,
+        .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation,
+        .finalPunctuation,
         .otherPunctuation, .mathSymbol, .currencySymbol, .modifierSymbol, .otherSymbol:
         return true
     default: return false
@@ -137,7 +141,8 @@ private func versionFour(_ text: String) -> [UInt8]? {
     guard parts.count == 4 else { return nil }
     var bytes: [UInt8] = []
     for part in parts {
-        guard part.count == 1 || !part.hasPrefix("0"), part.allSatisfy({ $0.isASCII && $0.isNumber }),
+        guard part.count == 1 || !part.hasPrefix("0"),
+            part.allSatisfy({ $0.isASCII && $0.isNumber }),
             let byte = UInt8(part)
         else { return nil }
         bytes.append(byte)
@@ -157,7 +162,8 @@ private func versionSix(_ text: String) -> [UInt16]? {
                 result.append(UInt16(bytes[2]) << 8 | UInt16(bytes[3]))
                 continue
             }
-            guard (1...4).contains(part.count), part.allSatisfy(\.isHexDigit), let group = UInt16(part, radix: 16)
+            guard (1...4).contains(part.count), part.allSatisfy(\.isHexDigit),
+                let group = UInt16(part, radix: 16)
             else { return nil }
             result.append(group)
         }

@@ -39,16 +39,23 @@ struct Comparison: Sendable {
 
     mutating func compare(_ part: Part, _ wanted: String?, _ made: String) {
         guard let wanted else { return }
-        verdicts[part] = wanted == made ? .equal : .different(Comparison.firstDifference(part, wanted, made))
+        verdicts[part] =
+            wanted == made ? .equal : .different(Comparison.firstDifference(part, wanted, made))
     }
 
     private static func firstDifference(_ part: Part, _ wanted: String, _ made: String) -> String {
         let (wanted, made) = (Array(wanted.utf8), Array(made.utf8))
         let common = zip(wanted, made).prefix { $0 == $1 }.count
         func excerpt(_ bytes: [UInt8]) -> String {
-            String(decoding: bytes[min(bytes.count, max(0, common - 60))..<min(bytes.count, common + 200)], as: UTF8.self)
+            String(
+                decoding: bytes[
+                    min(bytes.count, max(0, common - 60))..<min(bytes.count, common + 200)
+                ],
+                as: UTF8.self
+            )
         }
-        return "\(part.rawValue) at byte \(common)\n    expected …\(excerpt(wanted))\n    made     …\(excerpt(made))"
+        return
+            "\(part.rawValue) at byte \(common)\n    expected …\(excerpt(wanted))\n    made     …\(excerpt(made))"
     }
 }
 
@@ -61,7 +68,9 @@ struct CorpusFile {
     /// Compares the file as a whole, then every target.
     func comparisons() async throws -> [Comparison] {
         var comparisons = [try await compareFile()]
-        for target in golden["targets"]?.elements ?? [] { comparisons.append(await compare(target)) }
+        for target in golden["targets"]?.elements ?? [] {
+            comparisons.append(await compare(target))
+        }
         return comparisons
     }
 
@@ -84,8 +93,14 @@ struct CorpusFile {
 
     private func compareFile() async throws -> Comparison {
         var comparison = Comparison(file: name, target: "")
-        let load = try options(target: "").fileState.definition(MarshalOptions(capabilities: Capability.all))
-        comparison.compare(.load, golden["loadDockerfile"]?.text, try load.head()?.vertex.description ?? "")
+        let load = try options(target: "").fileState.definition(
+            MarshalOptions(capabilities: Capability.all)
+        )
+        comparison.compare(
+            .load,
+            golden["loadDockerfile"]?.text,
+            try load.head()?.vertex.description ?? ""
+        )
         if let wanted = golden["stages"], golden["stagesError"] == nil {
             let made = (try? TargetList(parsing: source, file: "Dockerfile"))?.json["targets"]
             comparison.compare(.targets, wanted.canonicalText, made?.canonicalText ?? "refused")
@@ -107,11 +122,16 @@ struct CorpusFile {
         var comparison = Comparison(file: name, target: target)
         let refusal = wanted["error"]?.text
         do {
-            let conversion = DockerfileConversion(try input(target: target), context: FixedAnswers())
+            let conversion = DockerfileConversion(
+                try input(target: target),
+                context: FixedAnswers()
+            )
             let result = try await conversion.run()
             let definition = try result.definition()
             if let refusal {
-                comparison.verdicts[.outcome] = .different("accepted; BuildKit refuses it: \(refusal)")
+                comparison.verdicts[.outcome] = .different(
+                    "accepted; BuildKit refuses it: \(refusal)"
+                )
                 return comparison
             }
             comparison.verdicts[.outcome] = .equal
@@ -120,14 +140,20 @@ struct CorpusFile {
             comparison.verdicts[.warnings] = compareWarnings(conversion.warnings, wanted)
             comparison.verdicts[.metadata] = try compareMetadata(definition, wanted)
         } catch {
-            comparison.verdicts[.outcome] = refusal == nil ? .different("refused: \(error)") : .equal
+            comparison.verdicts[.outcome] =
+                refusal == nil ? .different("refused: \(error)") : .equal
             guard refusal == nil else { return comparison }
-            for part in [Comparison.Part.head, .config] { comparison.verdicts[part] = .different("refused") }
+            for part in [Comparison.Part.head, .config] {
+                comparison.verdicts[part] = .different("refused")
+            }
         }
         return comparison
     }
 
-    private func compareHead(_ definition: Definition, _ wanted: JSONValue) throws -> Comparison.Verdict {
+    private func compareHead(
+        _ definition: Definition,
+        _ wanted: JSONValue
+    ) throws -> Comparison.Verdict {
         let head = try definition.head()?.vertex.description
         guard head != wanted["head"]?.text else { return .equal }
         let own = Set(definition.operations.map(\.digest.description))
@@ -137,7 +163,9 @@ struct CorpusFile {
             text += "\n    expected \(golden["ops"]?[missing]?["op"]?.encodedText ?? missing)"
         }
         let json = try definition.json()
-        if let extra = definition.operations.first(where: { !theirs.contains($0.digest.description) }) {
+        if let extra = definition.operations.first(where: {
+            !theirs.contains($0.digest.description)
+        }) {
             text += "\n    made     \(json["def"]?[extra.digest.description]?.encodedText ?? "")"
         }
         return .different(text)
@@ -147,23 +175,34 @@ struct CorpusFile {
         let bytes = image.encoded
         guard Digest.of(bytes).hex != wanted["imageSHA256"]?.text else { return .equal }
         var comparison = Comparison(file: name, target: "")
-        comparison.compare(.config, wanted["image"]?.encodedText ?? "", String(decoding: bytes, as: UTF8.self))
+        comparison.compare(
+            .config,
+            wanted["image"]?.encodedText ?? "",
+            String(decoding: bytes, as: UTF8.self)
+        )
         guard let verdict = comparison.verdicts[.config], verdict != .equal else {
             return .different("config in its bytes")
         }
         return verdict
     }
 
-    private func compareWarnings(_ warnings: [LintWarning], _ wanted: JSONValue) -> Comparison.Verdict {
+    private func compareWarnings(
+        _ warnings: [LintWarning],
+        _ wanted: JSONValue
+    ) -> Comparison.Verdict {
         let wanted = (wanted["warnings"]?.elements ?? []).compactMap { $0["msg"]?.text }.sorted()
-        let made = warnings.map { "\($0.rule.name): \($0.message) (line \($0.lines.lowerBound))" }.sorted()
+        let made = warnings.map { "\($0.rule.name): \($0.message) (line \($0.lines.lowerBound))" }
+            .sorted()
         guard wanted != made else { return .equal }
         let missing = wanted.filter { !made.contains($0) }.map { "\n    expected \($0)" }
         let extra = made.filter { !wanted.contains($0) }.map { "\n    made     \($0)" }
         return .different("warnings" + (missing + extra).joined())
     }
 
-    private func compareMetadata(_ definition: Definition, _ wanted: JSONValue) throws -> Comparison.Verdict {
+    private func compareMetadata(
+        _ definition: Definition,
+        _ wanted: JSONValue
+    ) throws -> Comparison.Verdict {
         let made = try definition.json()
         for operation in definition.operations.dropLast() {
             let digest = operation.digest.description
@@ -197,7 +236,8 @@ extension JSONValue {
         case .object(let members):
             var kept = members.filter { $0.value != .null && $0.name != "sources" }
             for index in kept.indices {
-                kept[index].value = kept[index].name == "progressGroup"
+                kept[index].value =
+                    kept[index].name == "progressGroup"
                     ? kept[index].value.withoutIdentifier.canonical : kept[index].value.canonical
             }
             return .object(kept.sorted { $0.name < $1.name })
@@ -210,7 +250,8 @@ extension JSONValue {
     /// An outline with its lists in one order.
     var outlineText: String {
         let lists = members.filter { $0.name != "sources" }.map { member in
-            let elements = member.value.elements?.map(\.canonicalText).sorted() ?? [member.value.encodedText]
+            let elements =
+                member.value.elements?.map(\.canonicalText).sorted() ?? [member.value.encodedText]
             return member.name + ": " + elements.joined(separator: ", ")
         }
         return lists.sorted().joined(separator: "\n")

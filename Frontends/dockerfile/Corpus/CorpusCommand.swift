@@ -51,8 +51,12 @@ struct CorpusCommand {
         let manifest = String(decoding: try read("manifest.tsv"), as: UTF8.self)
         var entries: [(file: String, classes: [String])] = []
         for line in manifest.split(separator: "\n").dropFirst() {
-            let columns = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
-            guard columns.count >= 6, filter.isEmpty || columns[5].contains(filter) else { continue }
+            let columns = line.split(separator: "\t", omittingEmptySubsequences: false).map(
+                String.init
+            )
+            guard columns.count >= 6, filter.isEmpty || columns[5].contains(filter) else {
+                continue
+            }
             entries.append((columns[5], columns[4].split(separator: ",").map(String.init)))
         }
         var report = Report()
@@ -80,7 +84,8 @@ struct CorpusCommand {
     @concurrent
     private func compare(_ file: String) async throws -> [Comparison] {
         let golden = try JSONValue(parsing: try read("golden/\(file).json"))
-        return try await CorpusFile(name: file, source: try read("files/\(file)"), golden: golden).comparisons()
+        return try await CorpusFile(name: file, source: try read("files/\(file)"), golden: golden)
+            .comparisons()
     }
 }
 
@@ -91,13 +96,17 @@ private struct Report {
     mutating func add(_ comparison: Comparison) { comparisons.append(comparison) }
 
     var isClean: Bool {
-        comparisons.allSatisfy { comparison in comparison.verdicts.values.allSatisfy { $0 == .equal } }
+        comparisons.allSatisfy { comparison in
+            comparison.verdicts.values.allSatisfy { $0 == .equal }
+        }
     }
 
     func printClasses(_ entries: [(file: String, classes: [String])]) {
         var files: [String: Set<String>] = [:]
         for entry in entries {
-            for name in entry.classes.isEmpty ? ["plain"] : entry.classes { files[name, default: []].insert(entry.file) }
+            for name in entry.classes.isEmpty ? ["plain"] : entry.classes {
+                files[name, default: []].insert(entry.file)
+            }
         }
         for (name, members) in files.sorted(by: { $0.key < $1.key }) {
             let own = comparisons.filter { members.contains($0.file) }
@@ -127,7 +136,11 @@ private struct Report {
         print("\(count(.head, comparisons, "heads")), \(count(.config, comparisons, "configs"))")
     }
 
-    private func count(_ part: Comparison.Part, _ comparisons: [Comparison], _ name: String) -> String {
+    private func count(
+        _ part: Comparison.Part,
+        _ comparisons: [Comparison],
+        _ name: String
+    ) -> String {
         let verdicts = comparisons.compactMap { $0.verdicts[part] }
         return "\(name) equal \(verdicts.count { $0 == .equal }) of \(verdicts.count)"
     }

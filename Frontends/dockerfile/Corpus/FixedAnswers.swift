@@ -11,11 +11,15 @@ struct FixedAnswers: ConversionContext {
         let description: String
     }
 
-    static let imageConfig = Array(
-        #"{"architecture":"amd64","os":"linux","config":{"Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"#.utf8
-    ) + Array(
-        #"/usr/bin:/sbin:/bin"]},"rootfs":{"type":"layers","diff_ids":["sha256:e3b0c44298fc1c149afbf4c8996fb924"#.utf8
-    ) + Array(#"27ae41e4649b934ca495991b7852b855"]}}"#.utf8)
+    static let imageConfig =
+        Array(
+            #"{"architecture":"amd64","os":"linux","config":{"Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"#
+                .utf8
+        )
+        + Array(
+            #"/usr/bin:/sbin:/bin"]},"rootfs":{"type":"layers","diff_ids":["sha256:e3b0c44298fc1c149afbf4c8996fb924"#
+                .utf8
+        ) + Array(#"27ae41e4649b934ca495991b7852b855"]}}"#.utf8)
 
     func resolveImage(
         _ name: String,
@@ -35,7 +39,11 @@ struct FixedAnswers: ConversionContext {
         throw Unavailable(description: "there is no OCI layout")
     }
 
-    func sourceTime(identifier: String, attributes: [String: String], logName: String) async throws -> Int64? {
+    func sourceTime(
+        identifier: String,
+        attributes: [String: String],
+        logName: String
+    ) async throws -> Int64? {
         throw Unavailable(description: "\(identifier) cannot be resolved")
     }
 

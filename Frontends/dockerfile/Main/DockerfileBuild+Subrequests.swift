@@ -9,7 +9,7 @@ internal import OCI
 extension DockerfileBuild {
     /// Answers something other than a build.
     ///
-    /// - Parameter name: The value of the option `requestid`.
+    /// `name` is the value of the option `requestid`.
     func answer(_ name: String, _ options: DockerfileOptions) async throws -> BuildResult {
         guard let subrequest = Subrequest(rawValue: name) else {
             let known = Subrequest.allCases.map(\.rawValue).joined(separator: ", ")
@@ -34,7 +34,8 @@ extension DockerfileBuild {
             lint.metadata["result.statuscode"] = Array((report.isClean ? "0" : "1").utf8)
             return lint
         case .convertLLB:
-            let definition = try await conversion(options, options.targetPlatforms.first).run().definition()
+            let definition = try await conversion(options, options.targetPlatforms.first).run()
+                .definition()
             return result(subrequest, try definition.json(), text: nil)
         }
     }

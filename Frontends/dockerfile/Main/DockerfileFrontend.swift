@@ -23,11 +23,18 @@ struct DockerfileBuild: Sendable {
     let request: BuildRequest
 
     func run() async throws -> BuildResult {
-        let options = try DockerfileOptions(request.options, workerPlatforms: request.workerPlatforms)
-        if let name = request.options["requestid"], !name.isEmpty { return try await answer(name, options) }
+        let options = try DockerfileOptions(
+            request.options,
+            workerPlatforms: request.workerPlatforms
+        )
+        if let name = request.options["requestid"], !name.isEmpty {
+            return try await answer(name, options)
+        }
         var result = BuildResult(platforms: [], isIndex: options.isMultiPlatform)
         let wanted: [Platform?] = options.targetPlatforms.isEmpty ? [nil] : options.targetPlatforms
-        result.platforms = try await withThrowingTaskGroup(of: (Int, BuildResult.PlatformResult).self) { group in
+        result.platforms = try await withThrowingTaskGroup(
+            of: (Int, BuildResult.PlatformResult).self
+        ) { group in
             for (index, platform) in wanted.enumerated() {
                 group.addTask {
                     // Every platform finds the same weaknesses: one of them tells.
@@ -57,23 +64,35 @@ struct DockerfileBuild: Sendable {
             tree: tree,
             config: conversionResult.image.encoded
         )
-        if let base = conversionResult.baseImage { part.metadata["containerimage.base.config"] = base.encoded }
-        if let epoch = conversionResult.epoch { part.metadata["source.date.epoch"] = Array("\(epoch)".utf8) }
+        if let base = conversionResult.baseImage {
+            part.metadata["containerimage.base.config"] = base.encoded
+        }
+        if let epoch = conversionResult.epoch {
+            part.metadata["source.date.epoch"] = Array("\(epoch)".utf8)
+        }
         return part
     }
 
     /// A conversion of the request's file that has not run.
-    func conversion(_ options: DockerfileOptions, _ platform: Platform?) throws -> DockerfileConversion {
+    func conversion(
+        _ options: DockerfileOptions,
+        _ platform: Platform?
+    ) throws -> DockerfileConversion {
         DockerfileConversion(try conversionInput(options, platform), context: answers)
     }
 
     /// What a conversion of the request's file is told.
-    func conversionInput(_ options: DockerfileOptions, _ platform: Platform?) throws -> ConversionInput {
+    func conversionInput(
+        _ options: DockerfileOptions,
+        _ platform: Platform?
+    ) throws -> ConversionInput {
         let source = SourceFile(
             filename: options.filename,
             language: "Dockerfile",
             data: request.fileContent,
-            definition: try options.fileState.definition(MarshalOptions(capabilities: Capability.all))
+            definition: try options.fileState.definition(
+                MarshalOptions(capabilities: Capability.all)
+            )
         )
         return ConversionInput(source: source, options: options, targetPlatform: platform)
     }
@@ -101,7 +120,12 @@ struct DockerfileBuild: Sendable {
                     detail: [warning.rule.summary],
                     url: warning.rule.url.isEmpty ? nil : warning.rule.url,
                     fileName: request.fileName,
-                    ranges: [TextRange(startLine: warning.lines.lowerBound, endLine: warning.lines.upperBound)]
+                    ranges: [
+                        TextRange(
+                            startLine: warning.lines.lowerBound,
+                            endLine: warning.lines.upperBound
+                        )
+                    ]
                 )
             )
         }
@@ -122,7 +146,9 @@ struct DockerfileBuild: Sendable {
                 file: request.fileName,
                 lines: error.lines
             )
-            let text = error.lines == nil ? error.description : located.rendered(source: request.fileContent)
+            let text =
+                error.lines == nil
+                ? error.description : located.rendered(source: request.fileContent)
             if let cause = error.cause { throw BuildError(text, because: cause) }
             throw BuildError(text)
         } catch let error as LLBError {

@@ -23,7 +23,12 @@ struct SessionAnswers: ConversionContext {
             case .pull: .pull
             case .local: .local
             }
-        let image = try await session.resolveImage(name, platform: platform, mode: wireMode, logName: logName)
+        let image = try await session.resolveImage(
+            name,
+            platform: platform,
+            mode: wireMode,
+            logName: logName
+        )
         return ResolvedImage(name: image.name, digest: image.digest, config: image.config)
     }
 
@@ -60,7 +65,10 @@ struct SessionAnswers: ConversionContext {
     }
 
     /// When a commit was made: what its files' times are set to when that is asked for.
-    private func commitTime(_ identifier: String, _ attributes: [String: String]) async throws -> Int64? {
+    private func commitTime(
+        _ identifier: String,
+        _ attributes: [String: String]
+    ) async throws -> Int64? {
         var attributes = attributes
         attributes[SourceAttribute.gitModificationTime] = "commit"
         let state = State.source(identifier: identifier, attributes: attributes)
@@ -84,7 +92,7 @@ private struct SessionTree: ConversionTree {
     func readFile(_ path: String, byteLimit: Int?) async throws -> [UInt8]? {
         do {
             return try await session.readFile(tree, path, length: byteLimit.map { Int64($0) })
-        } catch where FrontendSession.isNotFound(error) {
+        } catch  where FrontendSession.isNotFound(error) {
             return nil
         }
     }

@@ -16,6 +16,7 @@ public struct Constraints: Sendable {
     /// Where it comes from in a build file.
     public var locations: [SourceLocation] = []
 
+    /// Constraints with what is said most often.
     public init(platform: Platform? = nil, name: String? = nil, locations: [SourceLocation] = []) {
         self.platform = platform
         self.locations = locations
@@ -36,7 +37,7 @@ public struct Constraints: Sendable {
 
     /// Folds several operations into one line of a display.
     ///
-    /// - Parameter isWeak: Whether another group may claim the operation.
+    /// Another group may claim the operation where `isWeak` is true.
     public mutating func setProgressGroup(id: String, name: String, isWeak: Bool) {
         metadata.progressGroup.id = id
         metadata.progressGroup.name = name
@@ -48,13 +49,16 @@ public struct Constraints: Sendable {
 
 /// A build file whose lines operations point at.
 public struct SourceFile: Hashable, Sendable {
+    /// As messages show it.
     public var filename: String
     /// As github-linguist names it: `Dockerfile`.
     public var language: String
+    /// Its bytes.
     public var data: [UInt8]
     /// How the file itself was obtained.
     public var definition: Definition?
 
+    /// A build file by its parts.
     public init(filename: String, language: String, data: [UInt8], definition: Definition? = nil) {
         self.filename = filename
         self.language = language
@@ -65,22 +69,32 @@ public struct SourceFile: Hashable, Sendable {
 
 /// Lines of a build file.
 public struct SourceLocation: Hashable, Sendable {
+    /// The build file.
     public var file: SourceFile
+    /// The lines; may be empty.
     public var ranges: [SourceRange]
 
+    /// Lines of a file.
     public init(file: SourceFile, ranges: [SourceRange]) {
         self.file = file
         self.ranges = ranges
     }
 }
 
-/// A stretch of a build file. Lines count from 1, characters from 0.
+/// A stretch of a build file.
+///
+/// Lines count from 1, characters from 0.
 public struct SourceRange: Hashable, Sendable {
+    /// The first line.
     public var startLine: Int
+    /// Where in the first line.
     public var startCharacter: Int
+    /// The last line.
     public var endLine: Int
+    /// Where in the last line.
     public var endCharacter: Int
 
+    /// A stretch by its ends.
     public init(startLine: Int, startCharacter: Int = 0, endLine: Int, endCharacter: Int = 0) {
         self.startLine = startLine
         self.startCharacter = startCharacter
@@ -107,8 +121,10 @@ public struct MarshalOptions: Sendable {
     public var capabilities: Set<String>?
     /// Marks local sources that name no session.
     public var localUniqueID: String
+    /// Expressions every worker must match.
     public var workerFilters: [String]
 
+    /// Options with what is given most often.
     public init(
         platform: Platform = Platform.host.normalized,
         capabilities: Set<String>? = nil,

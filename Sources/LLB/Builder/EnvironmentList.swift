@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Environment variables in order. Setting a variable again moves it to the end, as BuildKit's list does.
+/// Environment variables in order.
+///
+/// Setting a variable again moves it to the end, as BuildKit's list does.
 public struct EnvironmentList: Hashable, Sendable {
     private var entries: [Entry] = []
     private var positions: [[UInt8]: Int] = [:]
@@ -10,6 +12,7 @@ public struct EnvironmentList: Hashable, Sendable {
         var value: String
     }
 
+    /// A list without variables.
     public init() {}
 
     /// Names in order.
@@ -18,7 +21,9 @@ public struct EnvironmentList: Hashable, Sendable {
     /// `NAME=value` in order.
     public var assignments: [String] { entries.map { $0.name + "=" + $0.value } }
 
-    /// The value of a variable. Setting `nil` removes it.
+    /// The value of a variable.
+    ///
+    /// Setting `nil` removes it.
     public subscript(_ name: String) -> String? {
         get { positions[Array(name.utf8)].map { entries[$0].value } }
         set {
@@ -30,7 +35,9 @@ public struct EnvironmentList: Hashable, Sendable {
                 }
                 entries.remove(at: position)
                 positions[key] = nil
-                for index in position..<entries.count { positions[Array(entries[index].name.utf8)] = index }
+                for index in position..<entries.count {
+                    positions[Array(entries[index].name.utf8)] = index
+                }
             }
             guard let newValue else { return }
             positions[key] = entries.count

@@ -7,9 +7,11 @@ public struct GitLocation: Hashable, Sendable {
     public let scheme: String
     /// With a port if one was given.
     public let host: String
+    /// Of the repository on its host.
     public let path: String
     /// What git is given: the URL without query and fragment.
     public let remote: String
+    /// What follows `?`, in order.
     public let query: [QueryItem]
     /// Branch, tag or commit of the fragment.
     public let reference: String
@@ -18,7 +20,9 @@ public struct GitLocation: Hashable, Sendable {
 
     /// One `name=value` of a query; a value left out is empty.
     public struct QueryItem: Hashable, Sendable {
+        /// Decoded.
         public let name: String
+        /// Decoded.
         public let value: String
     }
 
@@ -83,7 +87,9 @@ public struct GitLocation: Hashable, Sendable {
         let afterScheme = rest.dropFirst(scheme.count + 3)
         let slash = afterScheme.firstIndex(of: "/") ?? afterScheme.endIndex
         let authority = afterScheme[..<slash]
-        let host = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
+        let host =
+            authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] }
+            ?? authority
         guard GitLocation.isHost(host) else { throw .invalidURL(url) }
         self.scheme = scheme.lowercased()
         self.host = String(host)
@@ -100,7 +106,10 @@ public struct GitLocation: Hashable, Sendable {
         guard let colon = afterUser.firstIndex(of: ":") else { throw .unknownProtocol }
         let host = afterUser[..<colon]
         func isWord(_ text: Substring, _ extra: String) -> Bool {
-            !text.isEmpty && text.utf8.allSatisfy { GitLocation.isAlphanumeric($0) || extra.utf8.contains($0) }
+            !text.isEmpty
+                && text.utf8.allSatisfy {
+                    GitLocation.isAlphanumeric($0) || extra.utf8.contains($0)
+                }
         }
         guard isWord(user, "-_"), isWord(host, "-.") else { throw .unknownProtocol }
         var path = afterUser[afterUser.index(after: colon)...]
@@ -133,7 +142,8 @@ public struct GitLocation: Hashable, Sendable {
     private static func isHost(_ host: Substring) -> Bool {
         let name = host.lastIndex(of: ":").map { host[..<$0] } ?? host
         if let colon = host.lastIndex(of: ":"), !host.hasSuffix("]") {
-            guard host[host.index(after: colon)...].utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            guard host[host.index(after: colon)...].utf8.allSatisfy({ (0x30...0x39).contains($0) })
+            else {
                 return false
             }
         }
@@ -153,7 +163,10 @@ public struct GitLocation: Hashable, Sendable {
         }
     }
 
-    private static func unescape(_ text: Substring, plusIsBlank: Bool = false) throws(ParseError) -> String {
+    private static func unescape(
+        _ text: Substring,
+        plusIsBlank: Bool = false
+    ) throws(ParseError) -> String {
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]
         while let byte = rest.popFirst() {

@@ -8,7 +8,9 @@ extension State {
     /// The definition an engine can solve: the bytes BuildKit's own client would give it.
     ///
     /// - Throws: `invalidGraph` when a part of the graph means nothing.
-    public func definition(_ options: MarshalOptions = MarshalOptions()) throws(LLBError) -> Definition {
+    public func definition(
+        _ options: MarshalOptions = MarshalOptions()
+    ) throws(LLBError) -> Definition {
         guard let head = output?.settled else { return .scratch }
         var marshaller = GraphMarshaller(options: options)
         return try marshaller.marshal(head)
@@ -23,7 +25,10 @@ extension State {
             self = .scratch
             return
         }
-        let bytes = Dictionary(definition.operations.map { ($0.digest, $0) }, uniquingKeysWith: { first, _ in first })
+        let bytes = Dictionary(
+            definition.operations.map { ($0.digest, $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
         var vertices: [Digest: Vertex] = [:]
         for info in graph.vertices {
             guard let operation = bytes[info.digest] else { continue }
@@ -89,7 +94,9 @@ private struct GraphMarshaller {
 
     private var source: Pb_Source {
         var source = Pb_Source()
-        for (digest, list) in locations { source.locations[digest.description, default: .init()].locations = list }
+        for (digest, list) in locations {
+            source.locations[digest.description, default: .init()].locations = list
+        }
         source.infos = files.map { file in
             var info = Pb_SourceInfo()
             info.filename = file.filename
@@ -133,7 +140,10 @@ private struct GraphMarshaller {
         return input
     }
 
-    private func message(of vertex: Vertex, constraints: inout Constraints) throws(LLBError) -> Pb_Op {
+    private func message(
+        of vertex: Vertex,
+        constraints: inout Constraints
+    ) throws(LLBError) -> Pb_Op {
         var message = Pb_Op()
         message.constraints.filter = options.workerFilters + constraints.workerFilters
         let platform = (constraints.platform ?? options.platform).message
@@ -143,10 +153,13 @@ private struct GraphMarshaller {
             source.identifier = identifier
             source.attrs = attributes
             if identifier.hasPrefix("local://"), attributes[SourceAttribute.localSession] == nil {
-                source.attrs[SourceAttribute.localUnique] = constraints.localUniqueID ?? options.localUniqueID
+                source.attrs[SourceAttribute.localUnique] =
+                    constraints.localUniqueID ?? options.localUniqueID
                 constraints.require(Capability.sourceLocalUnique)
             }
-            let hasPlatform = ["docker-image://", "oci-layout://"].contains { identifier.hasPrefix($0) }
+            let hasPlatform = ["docker-image://", "oci-layout://"].contains {
+                identifier.hasPrefix($0)
+            }
             if hasPlatform { message.platform = platform }
             message.source = source
         case .exec(let exec):
@@ -188,7 +201,11 @@ private struct GraphMarshaller {
         return Int64(inputs.count - 1)
     }
 
-    private func write(_ exec: BuiltExec, to message: inout Pb_Op, constraints: inout Constraints) throws(LLBError) {
+    private func write(
+        _ exec: BuiltExec,
+        to message: inout Pb_Op,
+        constraints: inout Constraints
+    ) throws(LLBError) {
         guard !exec.meta.args.isEmpty else {
             throw LLBError(.invalidGraph, "cannot write definition: a command has no arguments")
         }
@@ -197,7 +214,9 @@ private struct GraphMarshaller {
         if let capabilities = options.capabilities {
             if capabilities.contains(Capability.execMetaSetsDefaultPath) {
                 constraints.require(Capability.execMetaSetsDefaultPath)
-            } else if options.platform.os != "windows", !exec.meta.env.contains(where: { $0.hasPrefix("PATH=") }) {
+            } else if options.platform.os != "windows",
+                !exec.meta.env.contains(where: { $0.hasPrefix("PATH=") })
+            {
                 operation.meta.env.append("PATH=" + State.defaultPath)
             }
         }

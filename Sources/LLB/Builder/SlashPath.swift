@@ -38,6 +38,7 @@ public enum SlashPath {
     /// The last component; `.` for "" and `/` for nothing but slashes.
     public static func base(_ path: String) -> String {
         guard !path.isEmpty else { return "." }
-        return path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? "/"
+        return path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) }
+            ?? "/"
     }
 }

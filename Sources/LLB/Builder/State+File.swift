@@ -23,9 +23,12 @@ public struct FileOwner: Hashable, Sendable {
         }
     }
 
+    /// The owner; `nil` keeps it, or is root for what is new.
     public var user: Identity?
+    /// The group; `nil` keeps it, or is root for what is new.
     public var group: Identity?
 
+    /// An owner by its parts.
     public init(user: Identity?, group: Identity? = nil) {
         self.user = user
         self.group = group
@@ -38,7 +41,7 @@ public struct FileOwner: Hashable, Sendable {
         if parts.count > 1 { group = Identity(String(parts[1])) }
     }
 
-    /// - Parameter base: The input whose user database names are looked up in.
+    /// Names are looked up in the user database of the input `base`.
     func message(base: Int64) -> Pb_ChownOpt {
         func option(_ identity: Identity) -> Pb_UserOpt {
             var option = Pb_UserOpt()
@@ -60,26 +63,36 @@ public struct FileOwner: Hashable, Sendable {
 
 /// How files are copied.
 public struct CopyOptions: Hashable, Sendable {
+    /// Who owns what is copied; `nil` keeps the owner.
     public var owner: FileOwner?
     /// Mode bits of what is copied; `nil` keeps them.
     public var mode: Int32?
     /// Symbolic mode such as `u+rwX,go-w`; wins over ``mode``.
     public var symbolicMode = ""
+    /// Whether a source that is a symlink is what it points at.
     public var followsSymlinks = false
     /// Copies what is in a directory, not the directory.
     public var copiesDirectoryContents = false
     /// Unpacks a file that is an archive.
     public var attemptsUnpack = false
+    /// Whether missing directories above the destination are made.
     public var createsDestinationPath = false
+    /// Whether the source may hold `*`, `?` and `[…]`.
     public var allowsWildcard = false
+    /// Whether a wildcard that matches nothing is fine.
     public var allowsEmptyWildcard = false
+    /// Whether something of another kind at the destination gives way.
     public var replacesDestinations = false
+    /// Only what matches one of these is copied; empty for all.
     public var includePatterns: [String] = []
+    /// What matches one of these is not copied.
     public var excludePatterns: [String] = []
+    /// What must exist.
     public var requiredPaths: [String] = []
     /// Nanoseconds since 1970; `nil` keeps the time.
     public var createdTime: Int64?
 
+    /// Options that copy a path as it is.
     public init() {}
 }
 
@@ -92,11 +105,12 @@ public struct FileActions: Sendable {
 
     private(set) var steps: [Step] = []
 
+    /// No changes.
     public init() {}
 
     /// Makes a directory; one that exists stays as it is.
     ///
-    /// - Parameter createdTime: Nanoseconds since 1970; `nil` is the time of the build.
+    /// `createdTime` counts nanoseconds since 1970; `nil` is the time of the build.
     public mutating func makeDirectory(
         _ path: String,
         mode: Int32,
@@ -143,7 +157,11 @@ public struct FileActions: Sendable {
     }
 
     /// Removes a file or a directory with all it holds.
-    public mutating func remove(_ path: String, allowsNotFound: Bool = false, allowsWildcard: Bool = false) {
+    public mutating func remove(
+        _ path: String,
+        allowsNotFound: Bool = false,
+        allowsWildcard: Bool = false
+    ) {
         var action = Pb_FileActionRm()
         action.path = path
         action.allowNotFound = allowsNotFound
@@ -180,7 +198,9 @@ public struct FileActions: Sendable {
 }
 
 extension State {
-    /// Changes the tree. Relative paths begin at the state's directory.
+    /// Changes the tree.
+    ///
+    /// Relative paths begin at the state's directory.
     public func file(_ actions: FileActions, constraints: Constraints = Constraints()) -> State {
         guard !actions.steps.isEmpty else { return self }
         var constraints = constraints
@@ -218,7 +238,7 @@ extension State {
         }
     }
 
-    /// - Parameter keepsSlash: Whether a trailing `/` or `/.`, which means "into it", stays.
+    /// A trailing `/` or `/.` means "into it" and stays where `keepsSlash` is true.
     private func placed(_ path: String, keepsSlash: Bool = false) -> String {
         var cleaned = SlashPath.clean(path)
         if !SlashPath.isAbsolute(cleaned) { cleaned = SlashPath.join("/", directory, cleaned) }

@@ -7,21 +7,28 @@ extension State {
     public struct GitOptions: Hashable, Sendable {
         /// Branch, tag or commit; empty for the remote's head.
         public var reference = ""
+        /// Only this directory of the checkout; empty for all.
         public var subdirectory = ""
+        /// Whether `.git` stays.
         public var keepsGitDirectory = false
         /// The commit, or a prefix of it, that must be found.
         public var checksum = ""
+        /// Whether submodules stay empty.
         public var skipsSubmodules = false
         /// `checkout` or `commit`; empty for the default.
         public var modificationTime = ""
         /// Fetch ``checksum`` itself, whatever the reference points at now.
         public var fetchesByCommit = false
+        /// The secret with the token for HTTP.
         public var authTokenSecret = "GIT_AUTH_TOKEN"
+        /// The secret with the header for HTTP.
         public var authHeaderSecret = "GIT_AUTH_HEADER"
+        /// Lines of a known_hosts file; empty when the engine knows the hosts.
         public var knownSSHHosts = ""
         /// The agent socket to use; empty for the default one.
         public var sshSocket = ""
 
+        /// Options for a branch, tag or commit, and a directory.
         public init(reference: String = "", subdirectory: String = "") {
             self.reference = reference
             self.subdirectory = subdirectory
@@ -30,7 +37,7 @@ extension State {
 
     /// A checkout of a repository.
     ///
-    /// - Parameter url: `https://host/path`, `git://…`, `ssh://…` or `user@host:path`; without a scheme, `https`.
+    /// `url` is `https://host/path`, `git://…`, `ssh://…` or `user@host:path`; without a scheme, `https`.
     public static func git(
         _ url: String,
         options: GitOptions = GitOptions(),
@@ -61,7 +68,11 @@ extension State {
         func flag(_ name: String, _ value: Bool, _ capability: String) {
             set(name, value ? "true" : "", capability)
         }
-        flag(SourceAttribute.gitKeepDirectory, options.keepsGitDirectory, Capability.sourceGitKeepDir)
+        flag(
+            SourceAttribute.gitKeepDirectory,
+            options.keepsGitDirectory,
+            Capability.sourceGitKeepDir
+        )
         set(SourceAttribute.gitFullURL, url, Capability.sourceGitFullURL)
         let defaults = GitOptions()
         set(
@@ -72,7 +83,8 @@ extension State {
         set(
             SourceAttribute.gitAuthHeaderSecret,
             options.authHeaderSecret,
-            options.authHeaderSecret == defaults.authHeaderSecret ? nil : Capability.sourceGitHTTPAuth
+            options.authHeaderSecret == defaults.authHeaderSecret
+                ? nil : Capability.sourceGitHTTPAuth
         )
         if location?.scheme == "ssh" {
             set(SourceAttribute.gitKnownSSHHosts, options.knownSSHHosts, nil)
@@ -84,9 +96,21 @@ extension State {
             )
         }
         set(SourceAttribute.gitChecksum, options.checksum, Capability.sourceGitChecksum)
-        flag(SourceAttribute.gitSkipSubmodules, options.skipsSubmodules, Capability.sourceGitSkipSubmodules)
-        set(SourceAttribute.gitModificationTime, options.modificationTime, Capability.sourceGitMTime)
-        flag(SourceAttribute.gitFetchByCommit, options.fetchesByCommit, Capability.sourceGitFetchByCommit)
+        flag(
+            SourceAttribute.gitSkipSubmodules,
+            options.skipsSubmodules,
+            Capability.sourceGitSkipSubmodules
+        )
+        set(
+            SourceAttribute.gitModificationTime,
+            options.modificationTime,
+            Capability.sourceGitMTime
+        )
+        flag(
+            SourceAttribute.gitFetchByCommit,
+            options.fetchesByCommit,
+            Capability.sourceGitFetchByCommit
+        )
         constraints.require(Capability.sourceGit)
         return source("git://" + identifier, attributes, constraints)
     }

@@ -20,13 +20,16 @@ public struct Mount: Sendable {
     public var source: State?
     /// The directory or file of ``source`` to mount; empty for all of it.
     public var selector = ""
+    /// What is mounted.
     public var kind = Kind.bind
+    /// Whether nothing can be written.
     public var isReadOnly = false
     /// Whether what is written is thrown away.
     public var discardsOutput = false
     /// Whether the content of ``source``, not how it was made, decides the cache key.
     public var contentCache = Pb_MountContentCache.default
 
+    /// A mount by its parts, writable and kept.
     public init(_ target: String, source: State? = nil, selector: String = "", kind: Kind = .bind) {
         self.target = target
         self.source = source
@@ -37,16 +40,22 @@ public struct Mount: Sendable {
 
 /// A secret of the client, as a file, a variable or both.
 public struct RunSecret: Hashable, Sendable {
+    /// What the client calls it.
     public var id: String
     /// File it is mounted at.
     public var target: String?
     /// Variable it is set in.
     public var environmentName: String?
+    /// Owner of the file.
     public var userID: UInt32 = 0
+    /// Group of the file.
     public var groupID: UInt32 = 0
+    /// Mode bits of the file.
     public var mode: UInt32 = 0o400
+    /// Whether the step runs without it.
     public var isOptional = false
 
+    /// A secret that must be there.
     public init(id: String, target: String? = nil, environmentName: String? = nil) {
         self.id = id
         self.target = target
@@ -60,34 +69,54 @@ public struct RunSSHSocket: Hashable, Sendable {
     public var id: String
     /// Path of the socket; empty for one the step is told of.
     public var target: String
+    /// Owner of the file.
     public var userID: UInt32 = 0
+    /// Group of the file.
     public var groupID: UInt32 = 0
+    /// Mode bits of the file.
     public var mode: UInt32 = 0o600
+    /// Whether the step runs without it.
     public var isOptional = false
 
+    /// An agent that must be there.
     public init(id: String = "", target: String = "") {
         self.id = id
         self.target = target
     }
 }
 
-/// One command and what it runs with. Settings of the state hold where nothing is said here.
+/// One command and what it runs with.
+///
+/// Settings of the state hold where nothing is said here.
 public struct RunOptions: Sendable {
     /// The program and its arguments; at least one.
     public var arguments: [String]
+    /// What it sees besides the root.
     public var mounts: [Mount] = []
+    /// Secrets it is told.
     public var secrets: [RunSecret] = []
+    /// Agents it can talk to.
     public var sshSockets: [RunSSHSocket] = []
+    /// Proxy variables, which do not count for the cache.
     public var proxy: Pb_ProxyEnv?
+    /// Devices it may use.
     public var devices: [Pb_CDIDevice] = []
+    /// Whether the root cannot be written.
     public var hasReadOnlyRoot = false
+    /// `nil` takes the state's.
     public var network: Pb_NetMode?
+    /// `nil` takes the state's.
     public var security: Pb_SecurityMode?
+    /// `nil` takes the state's.
     public var cgroupParent: String?
+    /// In addition to the state's.
     public var extraHosts: [Pb_HostIP] = []
+    /// In addition to the state's.
     public var resourceLimits: [Pb_Ulimit] = []
+    /// Statuses that mean success; `nil` takes the state's.
     public var validExitCodes: [Int32]?
 
+    /// A command with nothing special.
     public init(arguments: [String]) { self.arguments = arguments }
 }
 
@@ -167,14 +196,18 @@ extension BuiltExec {
         constraints.require(Capability.execMetaBase)
         if !meta.validExitCodes.isEmpty { constraints.require(Capability.execValidExitCode) }
         if !meta.ulimit.isEmpty { constraints.require(Capability.execMetaUlimit) }
-        if constraints.metadata.hasLinuxResources { constraints.require(Capability.execMetaLinuxResources) }
+        if constraints.metadata.hasLinuxResources {
+            constraints.require(Capability.execMetaLinuxResources)
+        }
         if network != .unset { constraints.require(Capability.execMetaNetwork) }
         if security == .insecure { constraints.require(Capability.execMetaSecurity) }
         if meta.hasProxyEnv { constraints.require(Capability.execMetaProxy) }
         if !devices.isEmpty { constraints.require(Capability.execMetaCDI) }
         for mount in mounts {
             if !mount.selector.isEmpty { constraints.require(Capability.execMountSelector) }
-            if mount.contentCache != .default { constraints.require(Capability.execMountContentCache) }
+            if mount.contentCache != .default {
+                constraints.require(Capability.execMountContentCache)
+            }
             switch mount.kind {
             case .cache:
                 constraints.require(Capability.execMountCache)
@@ -182,11 +215,14 @@ extension BuiltExec {
             case .tmpfs(let byteLimit):
                 constraints.require(Capability.execMountTmpfs)
                 if byteLimit > 0 { constraints.require(Capability.execMountTmpfsSize) }
-            case .bind: if mount.source?.output != nil { constraints.require(Capability.execMountBind) }
+            case .bind:
+                if mount.source?.output != nil { constraints.require(Capability.execMountBind) }
             }
         }
         if !secrets.isEmpty { constraints.require(Capability.execMountSecret) }
-        if secrets.contains(where: { $0.environmentName != nil }) { constraints.require(Capability.execSecretEnv) }
+        if secrets.contains(where: { $0.environmentName != nil }) {
+            constraints.require(Capability.execSecretEnv)
+        }
         if !sshSockets.isEmpty { constraints.require(Capability.execMountSSH) }
     }
 }

@@ -16,7 +16,7 @@ extension State {
 
     /// The tree of an image.
     ///
-    /// - Parameter layerLimit: How many layers to take, from the lowest; `nil` for all.
+    /// `layerLimit` says how many layers to take, from the lowest; `nil` for all.
     /// - Throws: ``OCIError`` for a name that is no reference.
     public static func image(
         _ name: String,
@@ -30,7 +30,9 @@ extension State {
         var constraints = constraints
         constraints.require(Capability.sourceImage)
         var attributes: [String: String] = [:]
-        if resolveMode != .default { attributes[SourceAttribute.imageResolveMode] = resolveMode.rawValue }
+        if resolveMode != .default {
+            attributes[SourceAttribute.imageResolveMode] = resolveMode.rawValue
+        }
         if resolveMode == .pull { constraints.require(Capability.sourceImageResolveMode) }
         attributes[SourceAttribute.imageRecordType] = recordType
         if let layerLimit {
@@ -46,7 +48,7 @@ extension State {
 
     /// The tree of an image in an OCI layout that the client offers.
     ///
-    /// - Parameter name: `name@sha256:…`.
+    /// `name` has the form `name@sha256:…`.
     public static func ociLayout(
         _ name: String,
         session: String? = nil,
@@ -65,15 +67,20 @@ extension State {
 
     /// Which part of a client's directory is needed.
     public struct LocalOptions: Hashable, Sendable {
+        /// The client session that offers it; `nil` for the one of the build.
         public var session: String?
+        /// Only what matches one of these; empty for all.
         public var includePatterns: [String] = []
         /// Paths, with what their symlinks point at.
         public var followPaths: [String] = []
+        /// What matches one of these is left out.
         public var excludePatterns: [String] = []
+        /// Names transfers that can build upon each other.
         public var sharedKeyHint: String?
         /// `none` or `metadata`.
         public var differ: String?
 
+        /// All of the directory.
         public init(session: String? = nil) { self.session = session }
     }
 
@@ -99,13 +106,21 @@ extension State {
             options.includePatterns,
             Capability.sourceLocalIncludePatterns
         )
-        set(SourceAttribute.localFollowPaths, options.followPaths, Capability.sourceLocalFollowPaths)
+        set(
+            SourceAttribute.localFollowPaths,
+            options.followPaths,
+            Capability.sourceLocalFollowPaths
+        )
         set(
             SourceAttribute.localExcludePatterns,
             options.excludePatterns,
             Capability.sourceLocalExcludePatterns
         )
-        set(SourceAttribute.localSharedKeyHint, options.sharedKeyHint, Capability.sourceLocalSharedKeyHint)
+        set(
+            SourceAttribute.localSharedKeyHint,
+            options.sharedKeyHint,
+            Capability.sourceLocalSharedKeyHint
+        )
         attributes[SourceAttribute.localDiffer] = options.differ
         constraints.require(Capability.sourceLocal)
         return source("local://" + name, attributes, constraints)
@@ -115,13 +130,18 @@ extension State {
     public struct HTTPOptions: Hashable, Sendable {
         /// `algorithm:hex`.
         public var checksum: String?
+        /// What the file is called; `nil` lets the URL decide.
         public var filename: String?
         /// Mode bits; 0 keeps the default.
         public var permissions = 0
+        /// Owner of the file.
         public var userID = 0
+        /// Group of the file.
         public var groupID = 0
+        /// The secret with the `Authorization` header.
         public var authHeaderSecret: String?
 
+        /// Options with what is given most often.
         public init(filename: String? = nil, checksum: String? = nil) {
             self.filename = filename
             self.checksum = checksum
@@ -144,11 +164,13 @@ extension State {
             attributes[SourceAttribute.httpFilename] = filename
         }
         if options.permissions != 0 {
-            attributes[SourceAttribute.httpPermissions] = "0" + String(options.permissions & 0o777, radix: 8)
+            attributes[SourceAttribute.httpPermissions] =
+                "0" + String(options.permissions & 0o777, radix: 8)
             constraints.require(Capability.sourceHTTPPerm)
         }
         for (name, id) in [
-            (SourceAttribute.httpUser, options.userID), (SourceAttribute.httpGroup, options.groupID),
+            (SourceAttribute.httpUser, options.userID),
+            (SourceAttribute.httpGroup, options.groupID),
         ] where id != 0 {
             attributes[name] = "\(id)"
             constraints.require(Capability.sourceHTTPUIDGID)
@@ -175,6 +197,9 @@ extension State {
         _ attributes: [String: String],
         _ constraints: Constraints
     ) -> State {
-        State.scratch.withOutput(.source(identifier: identifier, attributes: attributes), constraints)
+        State.scratch.withOutput(
+            .source(identifier: identifier, attributes: attributes),
+            constraints
+        )
     }
 }

@@ -3,8 +3,10 @@
 public import LLBMessages
 public import OCI
 
-/// A file tree and the settings that steps on it run with. Every method returns a new state; nothing is built until an
-/// engine solves the ``definition(_:)``.
+/// A file tree and the settings that steps on it run with.
+///
+/// Every method returns a new state; nothing is built until an engine solves the
+/// ``definition(_:)``.
 ///
 ///     let base = try State.image("alpine:3")
 ///     let built = base.run(RunOptions(arguments: ["apk", "add", "git"])).root
@@ -14,17 +16,27 @@ public import OCI
 public struct State: Sendable {
     /// What the tree is; `nil` for scratch.
     public internal(set) var output: Output?
+    /// Variables of steps.
     public var environment = EnvironmentList()
     /// Absolute; relative paths of file actions and mounts begin here.
     public private(set) var directory = "/"
+    /// Who runs steps: name or number, with a group after a colon; empty for root.
     public var user = ""
+    /// Name of the host steps see; empty for the default.
     public var hostname = ""
+    /// Control group of steps; empty for the default.
     public var cgroupParent = ""
+    /// Where steps run; `nil` leaves it to the definition.
     public internal(set) var platform: Platform?
+    /// What network steps have.
     public var network = Pb_NetMode.unset
+    /// How far steps are confined.
     public var security = Pb_SecurityMode.sandbox
+    /// Names steps can resolve in addition.
     public var extraHosts: [Pb_HostIP] = []
+    /// Limits of the processes of steps.
     public var resourceLimits: [Pb_Ulimit] = []
+    /// Statuses that mean success; empty for 0 alone.
     public var validExitCodes: [Int32] = []
 
     init(output: Output?) { self.output = output }
@@ -72,7 +84,11 @@ public struct State: Sendable {
     public func applying(_ config: ImageConfig) -> State {
         var copy = self
         for assignment in config.config.environment {
-            let parts = assignment.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let parts = assignment.split(
+                separator: "=",
+                maxSplits: 1,
+                omittingEmptySubsequences: false
+            )
             guard let name = parts.first, !name.isEmpty else { continue }
             copy.environment[String(name)] = parts.count > 1 ? String(parts[1]) : ""
         }
@@ -83,7 +99,9 @@ public struct State: Sendable {
         return copy
     }
 
-    /// Overlays trees, later ones on top. Scratch has no effect; one tree alone is itself.
+    /// Overlays trees, later ones on top.
+    ///
+    /// Scratch has no effect; one tree alone is itself.
     public static func merge(_ states: [State], constraints: Constraints = Constraints()) -> State {
         let filled = states.filter { $0.output != nil }
         guard filled.count > 1 else { return filled.first ?? .scratch }

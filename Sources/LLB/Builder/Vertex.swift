@@ -4,7 +4,9 @@ internal import LLBMessages
 internal import OCI
 internal import Synchronization
 
-/// An operation of a graph that is being built. It never changes; states share it.
+/// An operation of a graph that is being built.
+///
+/// It never changes; states share it.
 public final class Vertex: Sendable {
     let operation: BuiltOperation
     let constraints: Constraints
@@ -36,10 +38,12 @@ public struct Output: Hashable, Sendable {
     /// The mount of an exec by the position it was added at, 0 being the root; the output's number for anything else.
     let slot: Int
 
+    /// Whether both are the same output of the same vertex.
     public static func == (left: Output, right: Output) -> Bool {
         left.vertex === right.vertex && left.slot == right.slot
     }
 
+    /// Feeds the identity of the vertex and the output.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(ObjectIdentifier(vertex))
         hasher.combine(slot)
@@ -122,10 +126,13 @@ struct ReceivedOperation: Sendable {
 public final class DeferredOutput: Sendable {
     private let output = Mutex<Output?>(nil)
 
+    /// A place that is not filled yet.
     public init() {}
 
     /// A state that means whatever ``resolve(_:)`` was given last; scratch until then.
-    public var state: State { State(output: Output(vertex: Vertex(.deferred(self), Constraints()), slot: 0)) }
+    public var state: State {
+        State(output: Output(vertex: Vertex(.deferred(self), Constraints()), slot: 0))
+    }
 
     /// Fills the place.
     public func resolve(_ state: State) { output.withLock { $0 = state.output } }
@@ -141,7 +148,8 @@ extension Output {
         var current = self
         var seen: Set<ObjectIdentifier> = []
         while case .deferred(let deferred) = current.vertex.operation {
-            guard seen.insert(ObjectIdentifier(deferred)).inserted, let next = deferred.resolved else { return nil }
+            guard seen.insert(ObjectIdentifier(deferred)).inserted, let next = deferred.resolved
+            else { return nil }
             current = next
         }
         return current
