@@ -8,6 +8,7 @@ internal import OCI
 internal import PathPatterns
 internal import Snapshots
 internal import Solver
+internal import Sources
 internal import Synchronization
 
 /// A frontend's handle on a result that need not be computed yet.
@@ -57,20 +58,20 @@ final class BuildBridge: FrontendBridge {
     ]
 
     private let services: EngineServices
-    private let session: BuildSession
+    private let images: BuildImages
     private let job: Job
     private let events: BuildEventStream
     private let resolveMode: Wire.ResolveSource.Mode
 
     init(
         services: EngineServices,
-        session: BuildSession,
+        images: BuildImages,
         job: Job,
         events: BuildEventStream,
         resolveMode: Wire.ResolveSource.Mode
     ) {
         self.services = services
-        self.session = session
+        self.images = images
         self.job = job
         self.events = events
         self.resolveMode = resolveMode
@@ -81,7 +82,7 @@ final class BuildBridge: FrontendBridge {
         guard let result = graph.result else { return nil }
         let ref = BuildRef(
             definition: definition,
-            graph: try GraphBinding(services: services).vertexGraph(graph),
+            graph: try GraphBinding(services: services, images: images).vertexGraph(graph),
             edge: SolveEdge(vertex: result.vertex, output: result.index),
             services: services,
             job: job
@@ -150,13 +151,38 @@ final class BuildBridge: FrontendBridge {
     // MARK: Sources
 
     func resolveSource(_ query: Wire.ResolveSource) async throws -> ResolvedSource {
-        var query = query
-        if query.mode == .standard { query.mode = resolveMode }
-        let question = query
+        let schemes = ["docker-image://", "oci-layout://"]
+        guard schemes.contains(where: query.identifier.hasPrefix) else {
+            throw ProtocolFailure(
+                .unsupported,
+                "cannot resolve \(query.identifier): this engine resolves images only"
+            )
+        }
         return try await events.withStep(
             query.logName ?? "[internal] load metadata for \(query.identifier)"
         ) { _ in
-            try await services.resolve(question, session)
+            let found = try await images.find(
+                query.identifier,
+                attributes: query.attributes,
+                platform: query.platform ?? Platform.host.normalized,
+                mode: mode(of: query)
+            )
+            return ResolvedSource(
+                identifier: query.identifier,
+                attributes: query.attributes,
+                image: ResolvedSource.Image(
+                    digest: found.image.root.digest,
+                    config: query.wantsConfig ? found.image.configBytes : nil
+                )
+            )
+        }
+    }
+
+    private func mode(of query: Wire.ResolveSource) -> ImageResolveMode {
+        switch query.mode == .standard ? resolveMode : query.mode {
+        case .standard: .ask
+        case .pull: .pull
+        case .local: .preferLocal
         }
     }
 

@@ -29,26 +29,26 @@ struct Build {
     func run() async throws -> BuildResponse {
         let inputs = try await BuildInputs(request, services: services)
         let events = events
+        let images = BuildImages(
+            services: services,
+            layouts: inputs.session.layouts,
+            progress: nil
+        )
         let response = try await services.solver.withJob(
             attachment: inputs.session,
             onEvent: { events.send($0) }
         ) { job in
             let bridge = BuildBridge(
                 services: services,
-                session: inputs.session,
+                images: images,
                 job: job,
                 events: events,
                 resolveMode: request.pull ? .pull : .standard
             )
             let result = try await result(inputs, bridge)
             let trees = try await solve(result)
-            return try await BuildOutput(
-                services: services,
-                request: request,
-                session: inputs.session,
-                events: events
-            )
-            .export(trees, result)
+            return try await BuildOutput(services: services, request: request, events: events)
+                .export(trees, result)
         }
         try await services.cache.flush()
         var finished = response

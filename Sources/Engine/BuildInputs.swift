@@ -163,8 +163,8 @@ struct BuildInputs {
             let store = "layout\(number)"
             let parts = try LayoutReference(String(value.dropFirst("oci-layout://".count)))
             session.layouts[store] = FilePath(parts.path)
-            let digest = try parts.digest ?? layoutDigest(FilePath(parts.path), tag: parts.tag)
-            options[key] = "oci-layout://\(store):\(parts.tag)@\(digest)"
+            let digest = parts.digest.map { "@\($0)" } ?? ""
+            options[key] = "oci-layout://\(store):\(parts.tag)\(digest)"
             return
         }
         if value.contains("://") || value.hasPrefix("git@") {

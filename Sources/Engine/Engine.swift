@@ -29,12 +29,20 @@ public final class Engine: Sendable {
             let state = try StateDirectory(path: configuration.stateDirectory)
             let content = try ContentStore(state: state)
             let snapshots = try SnapshotStore(state: state, content: content)
-            let cache = try BuildCache(state: state, content: content, snapshots: snapshots)
+            let registry = RegistryClient(
+                configuration: RegistryConfiguration(),
+                content: content
+            )
+            let cache = try BuildCache(
+                state: state,
+                content: content,
+                snapshots: snapshots,
+                fetcher: OriginFetcher(registry: registry, content: content, snapshots: snapshots)
+            )
             let launcher = try Launcher(
                 cache: try state.root.makeDirectories("cache/sandbox", mode: 0o700),
                 executable: configuration.programDirectory.map { $0.appending("kiln-sandbox") }
             )
-            let registry = RegistryClient(content: content)
             let services = EngineServices(
                 state: state,
                 content: content,
@@ -51,15 +59,10 @@ public final class Engine: Sendable {
                 ),
                 locator: configuration.programDirectory.map { FrontendLocator(home: $0) } ?? .standard(),
                 registry: registry,
-                local: LocalSource(state: state),
-                images: ImageSource(
-                    registry: registry,
-                    content: content,
-                    snapshots: snapshots,
-                    metadata: cache
-                )
+                local: LocalSource(state: state)
             )
-            return (services, launcher.capabilities.sentences)
+            let notices = launcher.capabilities.sentences + (cache.notice.map { [$0] } ?? [])
+            return (services, notices)
         }
         self.services = services
         self.notices = notices
@@ -83,7 +86,7 @@ public final class Engine: Sendable {
     /// Writes down what is still in memory and lets connections go.
     public func close() async {
         // What cannot be recorded is only slower next time; the builds themselves have ended well.
-        try? await services.cache.flush()
+        try? await services.cache.close()
         await services.registry.shutdown()
     }
 }

@@ -9,6 +9,7 @@ internal import Solver
 /// Binds the operations of an LLB graph to the solver.
 struct GraphBinding {
     let services: EngineServices
+    let images: BuildImages
 
     /// The solver's graph of a definition that was accepted.
     ///
@@ -51,7 +52,7 @@ struct GraphBinding {
         case .merge(let merge): return MergeOperation(name: vertex.name, merge: merge)
         case .diff(let diff):
             return DiffOperation(name: vertex.name, diff: diff, snapshots: services.snapshots)
-        case .source(let source): return try services.sourceOperation(source, vertex)
+        case .source(let source): return try operation(source, vertex)
         case .build:
             throw EngineError(
                 .unsupported,
@@ -61,6 +62,45 @@ struct GraphBinding {
             return PassthroughOperation(name: vertex.name, passthrough: passthrough)
         case nil:
             throw EngineError(.invalidDefinition, "operation \(vertex.digest) is of no known kind")
+        }
+    }
+}
+
+extension GraphBinding {
+    /// The operation that fetches a source.
+    private func operation(
+        _ source: Pb_SourceOp,
+        _ vertex: VertexInfo
+    ) throws -> any VertexOperation {
+        let parts = source.identifier.split(separator: "://", maxSplits: 1)
+        guard parts.count == 2 else {
+            throw EngineError(
+                .invalidDefinition,
+                "cannot read the source \"\(source.identifier)\": it has no scheme such as docker-image://"
+            )
+        }
+        switch parts[0] {
+        case "local":
+            return try LocalOperation(
+                name: vertex.name,
+                directoryName: String(parts[1]),
+                attributes: source.attrs,
+                source: services.local,
+                snapshots: services.snapshots
+            )
+        case "docker-image", "oci-layout":
+            return ImageOperation(
+                name: vertex.name,
+                identifier: source.identifier,
+                attributes: source.attrs,
+                platform: vertex.platform,
+                images: images
+            )
+        default:
+            throw EngineError(
+                .unsupported,
+                "cannot fetch \(source.identifier): sources of the kind \(parts[0]):// are not there yet; allowed are local, docker-image and oci-layout"
+            )
         }
     }
 }

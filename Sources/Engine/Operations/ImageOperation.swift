@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import OCI
+internal import Solver
+
+/// The file tree of an image; its layers stay where they are until somebody looks into them.
+struct ImageOperation: VertexOperation {
+    let name: String
+    let identifier: String
+    let attributes: [String: String]
+    let platform: Platform
+    let images: BuildImages
+
+    var resources: ResourceNeeds { .network }
+
+    func cacheMap(_ context: OperationContext) async throws -> CacheMap {
+        let found = try await find()
+        // The same layers under another manifest are the same tree.
+        let chain = found.image.chainKey
+        return CacheMap(
+            digest: sourceCacheDigest(found.image.manifestKey.description),
+            alternatives: chain.map { chain in { [sourceCacheDigest(chain.description)] } }
+        )
+    }
+
+    func execute(_ context: OperationContext, inputs: [any Sendable]) async throws -> [any Sendable] {
+        [try await images.tree(find(), name: identifier)]
+    }
+
+    private func find() async throws -> BuildImages.Found {
+        try await images.find(identifier, attributes: attributes, platform: platform)
+    }
+}
