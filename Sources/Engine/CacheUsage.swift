@@ -47,7 +47,7 @@ public struct CacheUsage: Sendable {
 }
 
 /// What may be removed from the cache, by BuildKit's policy fields. All sizes zero means everything that matches.
-public struct PrunePolicy: Sendable {
+public struct PruneRequest: Sendable {
     /// Also internal and frontend records, and those an image shares.
     public var all = false
     /// containerd filters; a record goes when one of them matches. Empty matches everything.

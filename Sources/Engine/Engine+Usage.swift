@@ -13,15 +13,15 @@ extension Engine {
     /// Removes what a policy allows to remove and nothing that runs needs.
     ///
     /// - Returns: What was removed.
-    public func prune(_ policy: PrunePolicy) async throws -> [CacheRecordInfo] {
-        var inner = CachePrunePolicy()
+    public func prune(_ policy: PruneRequest) async throws -> [CacheRecordInfo] {
+        var inner = PrunePolicy()
         inner.all = policy.all
         do {
             inner.filters = try policy.filters.map { try UsageFilter($0) }
         } catch {
             throw EngineError(.invalidRequest, "\(error)")
         }
-        inner.keepDuration = policy.keepSeconds
+        inner.keepDuration = policy.keepSeconds.multipliedReportingOverflow(by: 1000).partialValue
         inner.reservedSpace = policy.reservedSpace
         inner.maxUsedSpace = policy.maxUsedSpace
         inner.minFreeSpace = policy.minFreeSpace

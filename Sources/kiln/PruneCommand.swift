@@ -53,7 +53,7 @@ struct PruneCommand: AsyncParsableCommand {
     @OptionGroup var state: StateOptions
 
     func run() async throws {
-        var policy = PrunePolicy()
+        var policy = PruneRequest()
         policy.all = all
         policy.filters = filters.filter { !$0.hasPrefix("until=") }
         let until = filters.last { $0.hasPrefix("until=") }.map { String($0.dropFirst(6)) }
