@@ -136,6 +136,13 @@ import Testing
         #expect(tree.nodes[7].heredocs.isEmpty)
     }
 
+    @Test func `a shift by a variable with a default is no heredoc`() throws {
+        let tree = try SyntaxTree(
+            parsing: Array("RUN echo $(( 1 <<${n:-2} ))\nRUN y <<\"${n:-2}\"\nUSER x".utf8)
+        )
+        #expect(tree.nodes.map(\.heredocs.count) == [0, 0, 0])
+    }
+
     @Test func `a heredoc keeps bytes that are no text`() throws {
         let source = Array("FROM a\nCOPY <<'A' /x\n".utf8) + [0xFF, 0x00, 0x0A] + Array("A\n".utf8)
         let tree = try SyntaxTree(parsing: source)

@@ -20,8 +20,6 @@ package struct NoVariables: VariableLookup, Sendable {
 package struct Expansion: Sendable, Equatable {
     /// The whole text, quotes resolved and variables replaced.
     package var text: String
-    /// The same, split at unquoted white space after the replacement.
-    package var words: [String]
     /// Variables that were asked for and are set.
     package var matched: Set<String>
     /// Variables that were asked for and are not set.
@@ -44,6 +42,11 @@ package struct Expander: Sendable {
     package var ignoresQuotes = false
     /// A variable that is not set stays as it was written.
     package var keepsUnsetVariables = false
+    /// In ``words(_:_:)``, a variable with a modifier begins a word: what stands before it is lost.
+    ///
+    /// BuildKit's lexer does so, which is why `<<${n:-2}` announces no heredoc there; shift operators
+    /// in shell arithmetic rely on it.
+    var modifiersBeginWords = false
 
     package init(escape: Unicode.Scalar = "\\") {
         self.escape = escape
@@ -64,9 +67,11 @@ package struct Expander: Sendable {
         _ text: String,
         _ variables: some VariableLookup
     ) throws(DockerfileError) -> Expansion {
+        if isPlain(text) { return Expansion(text: text, matched: [], unmatched: []) }
         var run = ExpansionRun(text, options: self, variables: variables)
-        let (result, words) = try run.expandAll()
-        return Expansion(text: result, words: words, matched: run.matched, unmatched: run.unmatched)
+        var unused = WordCollector(isDiscarding: true)
+        let result = try run.expandAll(words: &unused)
+        return Expansion(text: result, matched: run.matched, unmatched: run.unmatched)
     }
 
     /// The expanded text alone.
@@ -77,11 +82,26 @@ package struct Expander: Sendable {
         try expand(text, variables).text
     }
 
-    /// The expanded text, split into words.
+    /// The expanded text, split at white space that was not quoted; that of values splits too.
     package func words(
         _ text: String,
         _ variables: some VariableLookup
     ) throws(DockerfileError) -> [String] {
-        try expand(text, variables).words
+        var run = ExpansionRun(text, options: self, variables: variables)
+        var words = WordCollector()
+        _ = try run.expandAll(words: &words)
+        return words.finish()
+    }
+
+    /// Whether nothing in the text means anything but itself; true of most words.
+    private func isPlain(_ text: String) -> Bool {
+        text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "$"), UInt8(ascii: "'"), UInt8(ascii: "\""): false
+            // The first byte of a byte order mark, which an expansion takes off.
+            case 0xEF: false
+            default: UInt32(byte) != escape.value
+            }
+        }
     }
 }

@@ -8,6 +8,8 @@ struct ExpansionRun<Variables: VariableLookup> {
     private let variables: Variables
     private var index: Int
     private var depth = 0
+    /// How many operands of modifiers have been expanded.
+    private var operandCount = 0
     private var producedByteCount = 0
     private(set) var matched: Set<String> = []
     private(set) var unmatched: Set<String> = []
@@ -21,11 +23,10 @@ struct ExpansionRun<Variables: VariableLookup> {
         index = scalars.first == "\u{FEFF}" ? 1 : 0
     }
 
-    mutating func expandAll() throws(DockerfileError) -> (text: String, words: [String]) {
+    /// Expands the whole text.
+    mutating func expandAll(words: inout WordCollector) throws(DockerfileError) -> String {
         do {
-            var words = WordCollector()
-            let text = try expand(until: nil, keepsEscapes: options.keepsEscapes, words: &words)
-            return (text, words.finish())
+            return try expand(until: nil, keepsEscapes: options.keepsEscapes, words: &words)
         } catch {
             var wrapped = error
             wrapped.message = "cannot expand \"\(excerpt(source))\": \(error.message)"
@@ -55,16 +56,20 @@ struct ExpansionRun<Variables: VariableLookup> {
             }
             switch scalar {
             case "$":
+                let operandsBefore = operandCount
                 let value = try expandDollar(keepsEscapes: keepsEscapes)
                 text.append(contentsOf: value.unicodeScalars)
+                forgetWord(&words, ifOperandsSince: operandsBefore)
                 words.add(value)
             case "'" where !options.ignoresQuotes:
                 let value = try singleQuoted()
                 text.append(contentsOf: value.unicodeScalars)
                 words.addQuoted(value)
             case "\"" where !options.ignoresQuotes:
+                let operandsBefore = operandCount
                 let value = try doubleQuoted(keepsEscapes: keepsEscapes)
                 text.append(contentsOf: value.unicodeScalars)
+                forgetWord(&words, ifOperandsSince: operandsBefore)
                 words.addQuoted(value)
             case "<":
                 let value = possibleHeredoc()
@@ -90,6 +95,10 @@ struct ExpansionRun<Variables: VariableLookup> {
             throw DockerfileError(.badExpansion, "unexpected end of text while looking for \(stop)")
         }
         return String(text)
+    }
+
+    private func forgetWord(_ words: inout WordCollector, ifOperandsSince count: Int) {
+        if options.modifiersBeginWords, operandCount != count { words.forgetCurrent() }
     }
 
     private mutating func singleQuoted() throws(DockerfileError) -> String {
@@ -264,6 +273,7 @@ struct ExpansionRun<Variables: VariableLookup> {
         missing: DockerfileError
     ) throws(DockerfileError) -> String {
         var unused = WordCollector(isDiscarding: true)
+        operandCount += 1
         do {
             return try expand(until: stop, keepsEscapes: keepsEscapes, words: &unused)
         } catch {
@@ -344,6 +354,11 @@ struct WordCollector {
 
     mutating func addQuoted(_ text: String) {
         if !isDiscarding { current.append(contentsOf: text.unicodeScalars) }
+    }
+
+    /// Drops what has been gathered of the word that is not finished.
+    mutating func forgetCurrent() {
+        current = String.UnicodeScalarView()
     }
 
     mutating func finish() -> [String] {

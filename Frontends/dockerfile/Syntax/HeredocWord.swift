@@ -10,6 +10,7 @@ extension Heredoc {
         expander.keepsQuotes = true
         expander.keepsEscapes = true
         expander.keepsUnsetVariables = true
+        expander.modifiersBeginWords = true
         guard let words = try? expander.words(line, NoVariables()) else { return [] }
         var result: [Heredoc] = []
         for word in words {
@@ -34,6 +35,7 @@ extension Heredoc {
 
         var expander = Expander()
         expander.keepsUnsetVariables = true
+        expander.modifiersBeginWords = true
         let names = try expander.words(String(rest), NoVariables())
         guard names.count == 1, let name = names.first else { return nil }
         expander.keepsQuotes = true
