@@ -200,6 +200,9 @@ let package = Package(
 
         // MARK: Tests
 
+        // A real registry and a scripted one for the tests of several modules.
+        library("RegistryTestSupport", path: "Tests/RegistryTestSupport", ["ContentStore", "OCI", "Registry", system]),
+
         tests("ArchitectureTests", []),
         tests("LinuxSystemTests", ["LinuxSystem", system]),
         tests("OCITests", ["OCI"]),
@@ -212,9 +215,9 @@ let package = Package(
         tests("ContentStoreTests", ["ContentStore", "LinuxSystem", "OCI", system]),
         tests("SnapshotsTests", ["Archives", "ContentStore", "LinuxSystem", "OCI", "Snapshots", system]),
         tests("SandboxTests", ["LinuxSystem", "OCI", "Sandbox", system]),
-        tests("RegistryTests", ["ContentStore", "LinuxSystem", "OCI", "Registry", system]),
+        tests("RegistryTests", ["ContentStore", "LinuxSystem", "OCI", "Registry", "RegistryTestSupport", system]),
         tests("BuildCacheTests", ["BuildCache", "ContentStore", "LinuxSystem", "OCI", "Snapshots", "Solver", system]),
-        tests("SourcesTests", ["ContentStore", "LinuxSystem", "OCI", "Registry", "Snapshots", "Sources", system]),
+        tests("SourcesTests", ["ContentStore", "LinuxSystem", "OCI", "Registry", "RegistryTestSupport", "Snapshots", "Sources", system]),
         tests("ExportersTests", ["Archives", "ContentStore", "Exporters", "LinuxSystem", "OCI", "Registry", "Snapshots", system]),
         tests("FrontendHostTests", ["FrontendHost", "FrontendProtocol", "LLB", "LinuxSystem", "OCI", "Sandbox", system]),
         tests("DockerfileSyntaxTests", ["DockerfileSyntax"]),

@@ -15,6 +15,9 @@ package struct DockerLogins: CredentialSource {
     /// Largest file that is read, in bytes.
     private static let fileByteLimit = 4 << 20
 
+    /// The logins of the user this process runs for.
+    package static let ofThisProcess = DockerLogins(environment: ProcessInfo.processInfo.environment)
+
     private let file: FilePath?
     private let environment: [String: String]
 

@@ -17,7 +17,7 @@ package final class RegistryClient: Sendable {
     let transfers = SharedTransfers()
     let gate: TransferGate
 
-    package init(configuration: RegistryConfiguration, content: ContentStore) {
+    package init(content: ContentStore, configuration: RegistryConfiguration = RegistryConfiguration()) {
         self.configuration = configuration
         self.content = content
         session = RegistrySession(configuration: configuration)

@@ -8,8 +8,8 @@ package struct RegistryConfiguration: Sendable {
     /// For a registry host, the mirrors that are asked before it when something is pulled, each written
     /// `host[:port][/path]`. A mirror that fails in any way is passed over. Never used for a push.
     package var mirrors: [String: [String]] = [:]
-    /// Where logins come from.
-    package var credentials: any CredentialSource = NoCredentials()
+    /// Where logins come from; those of `docker login` by this process's user, unless told otherwise.
+    package var credentials: any CredentialSource = DockerLogins.ofThisProcess
     /// When to give a request another try.
     package var retries = RetryPolicy()
     /// How long to wait for the other side.

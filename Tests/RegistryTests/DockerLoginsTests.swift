@@ -2,6 +2,7 @@
 
 import Foundation
 import LinuxSystem
+import RegistryTestSupport
 import SystemPackage
 import Testing
 

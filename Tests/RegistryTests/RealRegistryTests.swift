@@ -3,6 +3,7 @@
 import ContentStore
 import OCI
 import Registry
+import RegistryTestSupport
 import Synchronization
 import Testing
 

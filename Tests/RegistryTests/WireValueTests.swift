@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import OCI
+import RegistryTestSupport
 import Testing
 
 @testable import Registry

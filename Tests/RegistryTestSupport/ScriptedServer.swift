@@ -1,38 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
-import Glibc
-import Synchronization
+internal import Foundation
+internal import Glibc
+internal import Synchronization
 
 /// An HTTP server on loopback that answers as a test tells it, down to the byte at which the connection breaks.
 ///
 /// It stops when it is let go.
-final class ScriptedServer: Sendable {
-    struct Request: Sendable {
-        var method: String
+package final class ScriptedServer: Sendable {
+    package struct Request: Sendable {
+        package var method: String
         /// Path and query as they were sent.
-        var target: String
+        package var target: String
         /// Header values by name in lower case; repeated ones joined by a comma.
-        var headers: [String: String] = [:]
-        var body: [UInt8] = []
+        package var headers: [String: String] = [:]
+        package var body: [UInt8] = []
 
-        var path: String { String(target.prefix { $0 != "?" }) }
+        package var path: String { String(target.prefix { $0 != "?" }) }
     }
 
-    struct Reply: Sendable {
-        var status = 200
-        var headers: [(name: String, value: String)] = []
-        var body: [UInt8] = []
+    package struct Reply: Sendable {
+        package var status = 200
+        package var headers: [(name: String, value: String)] = []
+        package var body: [UInt8] = []
         /// The length that is announced; `nil` means that of the body.
-        var announcedLength: String?
+        package var announcedLength: String?
         /// Break the connection when this much of the body was sent.
-        var cutAfter: Int?
+        package var cutAfter: Int?
         /// Wait before the answer, in milliseconds.
-        var delay: UInt32 = 0
+        package var delay: UInt32 = 0
         /// Send the body in pieces of this many bytes with a pause, in milliseconds, after each.
-        var drip: (byteCount: Int, pause: UInt32)?
+        package var drip: (byteCount: Int, pause: UInt32)?
 
-        static func json(_ text: String, status: Int = 200, headers: [(name: String, value: String)] = []) -> Reply {
+        package init(
+            status: Int = 200,
+            headers: [(name: String, value: String)] = [],
+            body: [UInt8] = [],
+            announcedLength: String? = nil,
+            cutAfter: Int? = nil,
+            delay: UInt32 = 0,
+            drip: (byteCount: Int, pause: UInt32)? = nil
+        ) {
+            self.status = status
+            self.headers = headers
+            self.body = body
+            self.announcedLength = announcedLength
+            self.cutAfter = cutAfter
+            self.delay = delay
+            self.drip = drip
+        }
+
+        package static func json(_ text: String, status: Int = 200, headers: [(name: String, value: String)] = []) -> Reply {
             Reply(
                 status: status,
                 headers: [("Content-Type", "application/json")] + headers,
@@ -41,7 +59,7 @@ final class ScriptedServer: Sendable {
         }
     }
 
-    typealias Handler = @Sendable (Request) -> Reply
+    package typealias Handler = @Sendable (Request) -> Reply
 
     private struct State {
         var requests: [Request] = []
@@ -49,7 +67,7 @@ final class ScriptedServer: Sendable {
         var isStopped = false
     }
 
-    let port: UInt16
+    package let port: UInt16
     private let listener: CInt
     private let shared: Shared
 
@@ -60,7 +78,7 @@ final class ScriptedServer: Sendable {
         init(handler: @escaping Handler) { self.handler = handler }
     }
 
-    init(_ handler: @escaping Handler) throws {
+    package init(_ handler: @escaping Handler) throws {
         shared = Shared(handler: handler)
         listener = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
@@ -90,10 +108,10 @@ final class ScriptedServer: Sendable {
         for connection in connections { shutdown(connection, CInt(SHUT_RDWR)) }
     }
 
-    var host: String { "127.0.0.1:\(port)" }
+    package var host: String { "127.0.0.1:\(port)" }
 
     /// All requests so far.
-    var requests: [Request] { shared.state.withLock { $0.requests } }
+    package var requests: [Request] { shared.state.withLock { $0.requests } }
 
     // MARK: Serving
 
@@ -200,7 +218,7 @@ final class ScriptedServer: Sendable {
     }
 }
 
-struct TestFailure: Error, CustomStringConvertible {
-    let description: String
-    init(_ description: String) { self.description = description }
+package struct TestFailure: Error, CustomStringConvertible {
+    package let description: String
+    package init(_ description: String) { self.description = description }
 }

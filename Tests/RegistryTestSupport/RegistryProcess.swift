@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
-import Glibc
-import Synchronization
+internal import Foundation
+internal import Glibc
+internal import Synchronization
 
 /// Debian's `docker-registry`, running on a loopback port with a folder of its own.
 ///
 /// It is killed when it is let go.
-final class RegistryProcess: Sendable {
-    static let program = "/usr/bin/docker-registry"
-    static let passwordTool = "/usr/bin/htpasswd"
-    static var isInstalled: Bool {
+package final class RegistryProcess: Sendable {
+    private static let program = "/usr/bin/docker-registry"
+    private static let passwordTool = "/usr/bin/htpasswd"
+    package static var isInstalled: Bool {
         [program, passwordTool].allSatisfy { FileManager.default.isExecutableFile(atPath: $0) }
     }
 
-    let port: UInt16
+    package let port: UInt16
     private let configuration: String
     private let process = Mutex<Process?>(nil)
 
     /// - Parameter login: The one user that may use it; without, everybody may.
-    init(_ scratch: Scratch, login: (user: String, password: String)? = nil) async throws {
+    package init(_ scratch: Scratch, login: (user: String, password: String)? = nil) async throws {
         port = try Self.freePort()
         var text = """
             version: 0.1
@@ -44,9 +44,9 @@ final class RegistryProcess: Sendable {
 
     deinit { kill() }
 
-    var host: String { "127.0.0.1:\(port)" }
+    package var host: String { "127.0.0.1:\(port)" }
 
-    func start() throws {
+    package func start() throws {
         let child = Process()
         child.executableURL = URL(filePath: Self.program)
         child.arguments = ["serve", configuration]
@@ -57,7 +57,7 @@ final class RegistryProcess: Sendable {
     }
 
     /// Ends it with SIGKILL, in the middle of whatever it does.
-    func kill() {
+    package func kill() {
         process.withLock { child in
             guard let running = child else { return }
             _ = Glibc.kill(running.processIdentifier, SIGKILL)
@@ -66,7 +66,7 @@ final class RegistryProcess: Sendable {
         }
     }
 
-    func waitUntilReady() async throws {
+    package func waitUntilReady() async throws {
         for _ in 0..<500 {
             if Self.accepts(port) { return }
             try await Task.sleep(for: .milliseconds(10))

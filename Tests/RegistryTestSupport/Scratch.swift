@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ContentStore
-import Foundation
-import OCI
-import Registry
-import SystemPackage
-import Testing
+package import ContentStore
+internal import Foundation
+package import OCI
+package import Registry
+internal import SystemPackage
 
 /// A folder that goes away with the object.
-final class Scratch: Sendable {
-    let path: String
+package final class Scratch: Sendable {
+    package let path: String
 
-    init() throws {
+    package init() throws {
         path = NSTemporaryDirectory() + "kiln-registry-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
@@ -19,13 +18,13 @@ final class Scratch: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
     /// A new, empty content store.
-    func store(_ name: String = "state") throws -> ContentStore {
+    package func store(_ name: String = "state") throws -> ContentStore {
         try ContentStore(state: StateDirectory(path: FilePath(path).appending(name)))
     }
 
     /// Writes a file and gives its path.
     @discardableResult
-    func write(_ name: String, _ text: String, executable: Bool = false) throws -> String {
+    package func write(_ name: String, _ text: String, executable: Bool = false) throws -> String {
         let file = path + "/" + name
         try FileManager.default.createDirectory(
             atPath: (file as NSString).deletingLastPathComponent,
@@ -39,7 +38,7 @@ final class Scratch: Sendable {
 }
 
 /// Settings that fail fast.
-func quickConfiguration(
+package func quickConfiguration(
     credentials: any CredentialSource = NoCredentials(),
     attempts: Int = 4
 ) -> RegistryConfiguration {
@@ -54,12 +53,12 @@ func quickConfiguration(
 }
 
 /// Runs a body with a client and shuts the client down, whatever happens.
-func withClient<Value>(
+package func withClient<Value>(
     _ configuration: RegistryConfiguration,
     _ store: ContentStore,
     _ body: (RegistryClient) async throws -> Value
 ) async throws -> Value {
-    let client = RegistryClient(configuration: configuration, content: store)
+    let client = RegistryClient(content: store, configuration: configuration)
     do {
         let value = try await body(client)
         await client.shutdown()
@@ -70,19 +69,8 @@ func withClient<Value>(
     }
 }
 
-/// Runs a body that must fail with a `RegistryError`, and gives that error.
-func registryError(
-    sourceLocation: SourceLocation = #_sourceLocation,
-    _ body: () async throws -> Void
-) async throws -> RegistryError {
-    try #require(
-        await #expect(throws: RegistryError.self, sourceLocation: sourceLocation) { try await body() },
-        sourceLocation: sourceLocation
-    )
-}
-
 /// Bytes that a seed fixes. They repeat with a period that is prime, so a shifted copy is never equal.
-func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
+package func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     var state = seed &* 0x9e37_79b9_7f4a_7c15 | 1
     let block = (0..<4093).map { _ in
         state ^= state << 13
@@ -98,12 +86,12 @@ func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
 }
 
 /// What a manifest says about some bytes.
-func describe(_ bytes: [UInt8], _ mediaType: String = MediaType.layerGzip) -> OCI.Descriptor {
+package func describe(_ bytes: [UInt8], _ mediaType: String = MediaType.layerGzip) -> OCI.Descriptor {
     OCI.Descriptor(mediaType: mediaType, digest: Digest.of(bytes), size: Int64(bytes.count))
 }
 
 /// Stores an image of some layers and gives its manifest.
-func storeImage(in store: ContentStore, layers: [[UInt8]], architecture: String = "amd64") throws -> ManifestDocument {
+package func storeImage(in store: ContentStore, layers: [[UInt8]], architecture: String = "amd64") throws -> ManifestDocument {
     let config = Array(#"{"architecture":"\#(architecture)","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#.utf8)
     for bytes in layers + [config] { try store.put(bytes) }
     let manifest = Manifest(config: describe(config, MediaType.config), layers: layers.map { describe($0) })
