@@ -29,6 +29,9 @@ package struct Expansion: Sendable, Equatable {
 /// Shell-word expansion with the rules of BuildKit: quotes, escapes, `$name`, `${name}` and the
 /// modifiers `:-` `-` `:+` `+` `:?` `?` `#` `##` `%` `%%` `/` `//`.
 ///
+/// Two oddities of BuildKit's lexer are not copied: there a modifier loses the beginning of its word
+/// when text is split into words, and `$` has a meaning of its own in the replacement of `//`.
+///
 /// Time and memory are bounded: nesting by ``Limit/expansionDepth``, output by
 /// ``Limit/expandedByteCount``, pattern work by ``Limit/patternStepCount``.
 package struct Expander: Sendable {
