@@ -132,6 +132,17 @@ int cl_unlock(int fd) {
     RESULT(fcntl(fd, F_OFD_SETLK, &lock));
 }
 
+int cl_lock_byte(int fd, int64_t offset, int unlock) {
+    struct flock lock = {
+        .l_type = unlock ? F_UNLCK : F_WRLCK,
+        .l_whence = SEEK_SET,
+        .l_start = offset,
+        .l_len = 1,
+    };
+    int result = fcntl(fd, F_OFD_SETLK, &lock);
+    return result < 0 ? (errno == EACCES ? -EAGAIN : -errno) : 0;
+}
+
 static int64_t copy_by_hand(int infd, int outfd, int64_t done) {
     size_t capacity = 256 * 1024;
     char *buffer = malloc(capacity);

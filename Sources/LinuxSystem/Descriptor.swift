@@ -181,6 +181,20 @@ package final class Descriptor: Sendable {
         return true
     }
 
+    /// Takes an exclusive advisory lock on one byte, which need not exist: one file can carry many locks.
+    ///
+    /// - Parameter offset: Not negative.
+    /// - Returns: `false` when another open file holds it.
+    package func tryLock(byteAt offset: Int64) throws(SystemCallError) -> Bool {
+        let result = cl_lock_byte(number, offset, 0)
+        if result == -EAGAIN { return false }
+        try check(result, "lock", "a byte of a file")
+        return true
+    }
+
+    /// Gives the advisory lock on one byte back.
+    package func unlock(byteAt offset: Int64) { _ = cl_lock_byte(number, offset, 1) }
+
     /// Gives the advisory lock back.
     package func unlock() { _ = cl_unlock(number) }
 }

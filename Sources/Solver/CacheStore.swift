@@ -30,6 +30,8 @@ package struct CacheEntry: Sendable {
     package let vertex: Digest
     /// What people call the vertex.
     package let name: String
+    /// What ran, for a store that asks it how to treat its results.
+    package let operation: any VertexOperation
 
     package init(
         primary: CacheKey,
@@ -37,7 +39,8 @@ package struct CacheEntry: Sendable {
         results: [any Sendable],
         inputs: [EdgeKey],
         vertex: Digest,
-        name: String
+        name: String,
+        operation: any VertexOperation
     ) {
         self.primary = primary
         self.derivations = derivations
@@ -45,6 +48,7 @@ package struct CacheEntry: Sendable {
         self.inputs = inputs
         self.vertex = vertex
         self.name = name
+        self.operation = operation
     }
 }
 

@@ -107,7 +107,8 @@ extension Solver {
                 results: results,
                 inputs: execution.inputKeys,
                 vertex: ticket.digest,
-                name: execution.vertex.name
+                name: execution.vertex.name,
+                operation: operation
             )
             do {
                 try store.save(entry)

@@ -58,6 +58,7 @@ int cl_pipe2(int fds[_Nonnull 2], int flags);
 int cl_syncfs(int fd);
 int cl_flock(int fd, int exclusive, int nonblocking); // OFD lock on the whole file
 int cl_unlock(int fd);
+int cl_lock_byte(int fd, int64_t offset, int unlock); // exclusive OFD lock on one byte, never waits
 // copy_file_range(2), then a plain read/write loop where the kernel refuses; whole file from offset 0.
 int64_t cl_copy_file(int infd, int outfd);
 int cl_fallocate(int fd, int64_t length);

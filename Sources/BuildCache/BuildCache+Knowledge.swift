@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+internal import GRDB
+internal import LinuxSystem
+package import OCI
+
+// What the cache remembers besides results: where blobs come from, which are pinned, and answers of the world outside.
+extension BuildCache {
+    // MARK: Blobs
+
+    /// Remembers where blobs can be had again, for layers that are loaded without being on disk.
+    ///
+    /// - Parameters:
+    ///   - origin: Text that the ``BlobFetcher`` understands, such as a repository.
+    ///   - description: What `du` shows.
+    package func noteOrigin(of blobs: [Digest], _ origin: String, description: String) async throws {
+        try await blocking { [self] in
+            let time = now()
+            try database.write("remember where blobs come from") { database in
+                for blob in blobs {
+                    try database.noteBlob(blob, origin: origin, description: description, now: time)
+                }
+            }
+        }
+    }
+
+    /// Keeps blobs from being collected until ``unpin(_:)``, and layers made from them unless `all` is asked for.
+    ///
+    /// - Parameter name: Who needs them, such as the reference of a stored image; what it pinned before is let go.
+    package func pin(_ name: String, _ blobs: [Digest]) async throws {
+        try await blocking { [self] in
+            try database.write("pin \(name)") { database in
+                try database.unpin(name)
+                for blob in blobs { try database.pin(name, blob) }
+            }
+        }
+    }
+
+    package func unpin(_ name: String) async throws {
+        try await blocking { [self] in
+            try database.write("unpin \(name)") { try $0.unpin(name) }
+        }
+    }
+
+    // MARK: Answers
+
+    /// What the world outside answered to a question, such as the manifest a tag led to.
+    ///
+    /// - Parameter maxAgeSeconds: `nil` = however old.
+    package func answer(to question: String, maxAgeSeconds: Int64? = nil) async throws -> [UInt8]? {
+        try await blocking { [self] in
+            guard let (answer, asked) = try database.read({ try $0.answer(to: question) }) else {
+                return nil
+            }
+            if let maxAgeSeconds, now() - asked > maxAgeSeconds &* 1000 { return nil }
+            return answer
+        }
+    }
+
+    package func remember(_ answer: [UInt8], for question: String) async throws {
+        try await blocking { [self] in
+            let time = now()
+            try database.write("remember an answer") { database in
+                try database.setAnswer(answer, for: question, now: time)
+            }
+        }
+    }
+}
+
+extension Database {
+    func noteBlob(_ blob: Digest, origin: String?, description: String, now: Int64) throws {
+        try cachedStatement(
+            sql: """
+                INSERT INTO blobs (digest, origin, description, created, used, uses)
+                VALUES (?, ?, ?, ?, ?, 1)
+                ON CONFLICT (digest) DO UPDATE SET
+                    origin = coalesce(excluded.origin, origin), used = excluded.used, uses = uses + 1
+                """
+        )
+        .execute(arguments: [blob.data, origin, description, now, now])
+    }
+
+    func pin(_ name: String, _ blob: Digest) throws {
+        try cachedStatement(sql: "INSERT OR IGNORE INTO pins (name, digest) VALUES (?, ?)")
+            .execute(arguments: [name, blob.data])
+    }
+
+    func unpin(_ name: String) throws {
+        try cachedStatement(sql: "DELETE FROM pins WHERE name = ?").execute(arguments: [name])
+    }
+
+    func answer(to question: String) throws -> (answer: [UInt8], asked: Int64)? {
+        let statement = try cachedStatement(sql: "SELECT answer, asked FROM answers WHERE question = ?")
+        guard let row = try Row.fetchOne(statement, arguments: [question]) else { return nil }
+        let answer: Data = row[0]
+        return (Array(answer), row[1])
+    }
+
+    func setAnswer(_ answer: [UInt8], for question: String, now: Int64) throws {
+        try cachedStatement(sql: "INSERT OR REPLACE INTO answers (question, answer, asked) VALUES (?, ?, ?)")
+            .execute(arguments: [question, Data(answer), now])
+    }
+
+    func endLeases(of owner: String) throws {
+        try cachedStatement(sql: "DELETE FROM leases WHERE owner = ?").execute(arguments: [owner])
+    }
+
+    func endLease(_ name: String, _ owner: String) throws {
+        try cachedStatement(sql: "DELETE FROM leases WHERE owner = ? AND name = ?")
+            .execute(arguments: [owner, name])
+    }
+}
