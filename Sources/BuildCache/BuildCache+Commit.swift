@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ContentStore
 internal import GRDB
 internal import LinuxSystem
 internal import OCI
 internal import Snapshots
 internal import Solver
+internal import Synchronization
 
 // Making results durable, in groups.
 extension BuildCache {
@@ -134,6 +136,9 @@ private struct BatchWriter {
     var nodes: [Memory.StackStep: Int64]
 
     mutating func write(_ batch: Memory.Batch) throws {
+        for (question, answer) in batch.answers {
+            try database.setAnswer(answer.answer, for: question, now: answer.asked)
+        }
         for id in batch.drops { try database.removeRecord(id) }
         for (derivation, target) in batch.aliases {
             try database.lead(

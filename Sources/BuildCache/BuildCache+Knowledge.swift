@@ -4,6 +4,7 @@ internal import FoundationEssentials
 internal import GRDB
 internal import LinuxSystem
 package import OCI
+internal import Synchronization
 
 // What the cache remembers besides results: where blobs come from, which are pinned, and answers of the world outside.
 extension BuildCache {
@@ -14,7 +15,8 @@ extension BuildCache {
     /// - Parameters:
     ///   - origin: Text that the ``BlobFetcher`` understands, such as a repository.
     ///   - description: What `du` shows.
-    package func noteOrigin(of blobs: [Digest], _ origin: String, description: String) async throws {
+    package func noteOrigin(of blobs: [Digest], _ origin: String, description: String) async throws
+    {
         try await blocking { [self] in
             let time = now()
             try database.write("remember where blobs come from") { database in
@@ -45,26 +47,27 @@ extension BuildCache {
 
     // MARK: Answers
 
-    /// What the world outside answered to a question, such as the manifest a tag led to.
-    ///
-    /// - Parameter maxAgeSeconds: `nil` = however old.
-    package func answer(to question: String, maxAgeSeconds: Int64? = nil) async throws -> [UInt8]? {
-        try await blocking { [self] in
-            guard let (answer, asked) = try database.read({ try $0.answer(to: question) }) else {
-                return nil
-            }
-            if let maxAgeSeconds, now() - asked > maxAgeSeconds &* 1000 { return nil }
-            return answer
+    /// What the world outside answered to a question, such as the digest a tag led to, and how long ago.
+    package func rememberedAnswer(
+        to question: String
+    ) throws
+        -> (answer: [UInt8], ageSeconds: Int64)?
+    {
+        let unsaved = memory.withLock { $0.answers[question] }
+        guard let found = try unsaved ?? database.look({ try $0.answer(to: question) }) else {
+            return nil
         }
+        return (found.answer, max(0, now() - found.asked) / 1000)
     }
 
-    package func remember(_ answer: [UInt8], for question: String) async throws {
-        try await blocking { [self] in
-            let time = now()
-            try database.write("remember an answer") { database in
-                try database.setAnswer(answer, for: question, now: time)
-            }
+    /// Keeps an answer in place of an older one; durable with the next results.
+    package func rememberAnswer(_ answer: [UInt8], for question: String) {
+        let time = now()
+        memory.withLock { memory in
+            memory.answers[question] = (answer, time)
+            memory.batch.answers[question] = (answer, time)
         }
+        commitSoon()
     }
 }
 
@@ -91,15 +94,19 @@ extension Database {
     }
 
     func answer(to question: String) throws -> (answer: [UInt8], asked: Int64)? {
-        let statement = try cachedStatement(sql: "SELECT answer, asked FROM answers WHERE question = ?")
+        let statement = try cachedStatement(
+            sql: "SELECT answer, asked FROM answers WHERE question = ?"
+        )
         guard let row = try Row.fetchOne(statement, arguments: [question]) else { return nil }
         let answer: Data = row[0]
         return (Array(answer), row[1])
     }
 
     func setAnswer(_ answer: [UInt8], for question: String, now: Int64) throws {
-        try cachedStatement(sql: "INSERT OR REPLACE INTO answers (question, answer, asked) VALUES (?, ?, ?)")
-            .execute(arguments: [question, Data(answer), now])
+        try cachedStatement(
+            sql: "INSERT OR REPLACE INTO answers (question, answer, asked) VALUES (?, ?, ?)"
+        )
+        .execute(arguments: [question, Data(answer), now])
     }
 
     func endLeases(of owner: String) throws {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ContentStore
 internal import GRDB
 internal import LinuxSystem
 internal import Snapshots
+internal import Synchronization
 
 // Coming, going, and cleaning up after processes that did not go in order.
 extension BuildCache {
@@ -29,6 +31,7 @@ extension BuildCache {
             try database.write("close the build cache") { database in
                 try database.endLeases(of: state.owner)
             }
+            try database.close()
         }
     }
 

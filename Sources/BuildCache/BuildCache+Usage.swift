@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ContentStore
 internal import FoundationEssentials
 internal import GRDB
 internal import LinuxSystem
 internal import OCI
 internal import Snapshots
+internal import Synchronization
 
 // What is on disk, and removing it.
 extension BuildCache {
@@ -107,6 +109,8 @@ extension BuildCache {
         let onDisk = try snapshots.list()
         let blobs = try content.list()
         try measure(onDisk)
+        let unnamed = try measureUnnamed(onDisk)
+        let mounts = try snapshots.cacheDirectories()
         let others = try otherOwners()
         let time = now()
         return try database.write("measure the build cache") { database in
@@ -139,13 +143,13 @@ extension BuildCache {
                 )
             }
             // On disk and named by no record: being made, or used by a build that failed.
-            for id in onDisk where !named.contains(id) {
+            for (id, size) in unnamed where !named.contains(id) {
                 let owner = Self.owner(of: id)
                 records.append(
                     UsageRecord(
                         id: id,
                         description: "not part of a result",
-                        size: try snapshots.diskUsage(id),
+                        size: size,
                         created: time,
                         isInUse: owner.map { state.isAlive(owner: $0) } ?? !others.isEmpty
                     )
@@ -167,7 +171,7 @@ extension BuildCache {
                     )
                 )
             }
-            for mount in try snapshots.cacheDirectories() {
+            for mount in mounts {
                 records.append(
                     UsageRecord(
                         id: Self.mountPrefix + mount.name,
@@ -197,6 +201,14 @@ extension BuildCache {
         }
     }
 
+    /// Sizes of layers on disk that have no row.
+    private func measureUnnamed(_ onDisk: [LayerID]) throws -> [(LayerID, Int64)] {
+        let named = try database.read { database in
+            Set(try String.fetchAll(database, sql: "SELECT id FROM layers"))
+        }
+        return try onDisk.filter { !named.contains($0) }.map { ($0, try snapshots.diskUsage($0)) }
+    }
+
     /// Gives blobs that nobody described a row, so that their age counts from now on.
     private func adoptBlobs(_ blobs: [Digest], _ database: Database, _ time: Int64) throws {
         for blob in blobs where try database.blobRow(blob) == nil {
@@ -217,13 +229,19 @@ extension BuildCache {
             }
         }
         for layer in layers {
-            if let blob = Self.digest(inDescriptor: try database.layerBlob(layer)) { blobs.insert(blob) }
+            if let blob = Self.digest(inDescriptor: try database.layerBlob(layer)) {
+                blobs.insert(blob)
+            }
         }
         return (layers, blobs)
     }
 
     private func pinnedBlobs(_ database: Database) throws -> Set<Digest> {
-        Set(try Data.fetchAll(database, sql: "SELECT digest FROM pins").compactMap { Digest(row: $0) })
+        Set(
+            try Data.fetchAll(database, sql: "SELECT digest FROM pins").compactMap {
+                Digest(row: $0)
+            }
+        )
     }
 
     private static func digest(inDescriptor text: String?) -> Digest? {

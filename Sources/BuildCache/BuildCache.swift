@@ -186,7 +186,11 @@ package final class BuildCache: CacheStore {
                 do {
                     tree.layers.append(try snapshots.layer(id: row.id))
                 } catch {
-                    throw BuildCacheError(.lost, "cannot load layer \(row.id): \(error)", cause: error)
+                    throw BuildCacheError(
+                        .lost,
+                        "cannot load layer \(row.id): \(error)",
+                        cause: error
+                    )
                 }
             }
         }

@@ -10,8 +10,9 @@ internal import SystemPackage
 /// There are two connections: one that writes, each transaction short and begun with a write lock, and one for look-ups
 /// that never waits for a writer.
 final class CacheDatabase: Sendable {
-    private let writer: DatabaseQueue
+    // In this order: the connection that closes last folds the log into the file, which a reader may not do.
     private let reader: DatabaseQueue
+    private let writer: DatabaseQueue
     /// What the user should know about how the database was opened.
     let notice: String?
 
@@ -47,8 +48,19 @@ final class CacheDatabase: Sendable {
         }
     }
 
+    /// Closes both connections; nothing can be asked any more.
+    func close() throws {
+        try attempt("close kiln.db") {
+            try reader.close()
+            try writer.close()
+        }
+    }
+
     /// Runs a transaction that writes. Blocks; never call it from the concurrency pool.
-    func write<Value>(_ doing: @autoclosure () -> String, _ body: (Database) throws -> Value) throws
+    func write<Value>(
+        _ doing: @autoclosure () -> String,
+        _ body: (Database) throws -> Value
+    ) throws
         -> Value
     {
         try attempt(doing()) { try writer.write(body) }
@@ -105,10 +117,9 @@ final class CacheDatabase: Sendable {
     private static func setAside(in root: Directory) throws {
         try attempt("set the damaged kiln.db aside") {
             try root.rename("kiln.db", to: root, "kiln.db.corrupt", replacing: true)
-            for suffix in ["-wal", "-shm"] {
-                if try root.statusIfExists(name: "kiln.db\(suffix)") != nil {
-                    try root.remove(name: "kiln.db\(suffix)")
-                }
+            for suffix in ["-wal", "-shm"]
+            where try root.statusIfExists(name: "kiln.db\(suffix)") != nil {
+                try root.remove(name: "kiln.db\(suffix)")
             }
         }
     }
@@ -191,9 +202,4 @@ final class CacheDatabase: Sendable {
             asked INTEGER NOT NULL
         ) WITHOUT ROWID;
         """
-}
-
-extension DatabaseValue.Storage {
-    /// Digest columns hold 32 bytes; anything else is damage.
-    var bytes: [UInt8]? { if case .blob(let data) = self { Array(data) } else { nil } }
 }

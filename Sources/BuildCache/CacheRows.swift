@@ -79,10 +79,18 @@ extension Database {
     /// Finds the layers of a record, lowest first, notes their use and leases them to a process.
     ///
     /// - Throws: `lost` when the record, or the row of one of its layers, is gone.
-    func takeRecord(_ id: Int64, _ slot: Memory.Slot, owner: String, now: Int64) throws
+    func takeRecord(
+        _ id: Int64,
+        _ slot: Memory.Slot,
+        owner: String,
+        now: Int64
+    ) throws
         -> [LayerRow]
     {
-        let lost = BuildCacheError(.lost, "cannot load result \(slot.key): it is no longer in the cache")
+        let lost = BuildCacheError(
+            .lost,
+            "cannot load result \(slot.key): it is no longer in the cache"
+        )
         let found = try row(
             "SELECT stack FROM records WHERE id = ? AND key = ? AND output = ?",
             [id, slot.key.data, slot.output]
@@ -155,7 +163,9 @@ extension Database {
     // MARK: Layers
 
     func addLayer(_ layer: LayerRow, kind: RecordKind, description: String, now: Int64) throws {
-        let blob = try layer.blob.map { String(decoding: try JSONEncoder().encode($0), as: UTF8.self) }
+        let blob = try layer.blob.map {
+            String(decoding: try JSONEncoder().encode($0), as: UTF8.self)
+        }
         try run(
             """
             INSERT INTO layers (id, kind, description, created, used, uses, diff_id, blob)

@@ -23,15 +23,20 @@ struct Memory {
         let created: Int64
     }
 
+    /// What the world outside said, and when, in milliseconds since 1970.
+    typealias Answer = (answer: [UInt8], asked: Int64)
+
     /// Changes that one transaction will make.
     struct Batch {
         var primaries: [Digest] = []
         var aliases: [(derivation: KeyDerivation, target: Digest)] = []
         var records: [Record] = []
         var drops: [Int64] = []
+        var answers: [String: Answer] = [:]
 
         var isEmpty: Bool {
             primaries.isEmpty && aliases.isEmpty && records.isEmpty && drops.isEmpty
+                && answers.isEmpty
         }
     }
 
@@ -52,6 +57,7 @@ struct Memory {
     var records: [Slot: Record] = [:]
     /// Records that could not be loaded; their rows go with the next commit.
     var dropped: Set<Int64> = []
+    var answers: [String: Answer] = [:]
     /// Primary keys of results in `batch` or in the commit that runs.
     var unsavedKeys: Set<Digest> = []
     /// Keys other processes must wait for until they are saved.
@@ -100,8 +106,8 @@ struct Memory {
     ///
     /// - Returns: Keys whose locks can go.
     mutating func settle(_ batch: Batch) -> [Digest] {
-        for record in batch.records {
-            if records[record.slot]?.id == record.id { records[record.slot] = nil }
+        for record in batch.records where records[record.slot]?.id == record.id {
+            records[record.slot] = nil
         }
         for (derivation, target) in batch.aliases where primaries[derivation.key.digest] == target {
             primaries[derivation.key.digest] = nil
@@ -113,6 +119,9 @@ struct Memory {
         // The same key may have been saved again meanwhile.
         unsavedKeys.formUnion(self.batch.primaries)
         dropped.subtract(batch.drops)
+        for (question, answer) in batch.answers where answers[question]?.asked == answer.asked {
+            answers[question] = nil
+        }
         let released = keptLocks.filter { !unsavedKeys.contains($0) }
         keptLocks.removeAll { !unsavedKeys.contains($0) }
         return released

@@ -29,8 +29,10 @@ package struct PrunePolicy: Sendable {
         cap.minFreeSpace = diskSize / 5
         cap.maxUsedSpace = min(diskSize / 5 * 4, 100_000_000_000)
         var cheap = PrunePolicy()
-        cheap.filters = ["type==source.local", "type==exec.cachemount", "type==source.git.checkout"]
-            .compactMap { try? UsageFilter($0) }
+        cheap.filters = [
+            "type==source.local", "type==exec.cachemount", "type==source.git.checkout",
+        ]
+        .compactMap { try? UsageFilter($0) }
         cheap.keepDuration = 48 * hour
         cheap.maxUsedSpace = 512_000_000
         var old = cap
@@ -62,7 +64,9 @@ package struct PrunePolicy: Sendable {
         var total = records.reduce(0) { $0 &+ $1.size }
         let kept = keptByteCount(total: total, free: free)
         var childCounts: [String: Int] = [:]
-        for record in records { for parent in record.parents { childCounts[parent, default: 0] += 1 } }
+        for record in records {
+            for parent in record.parents { childCounts[parent, default: 0] += 1 }
+        }
         var waiting = records.filter { isCandidate($0, now: now) }
         var chosen: [String] = []
         while kept == 0 || total >= kept {

@@ -25,13 +25,17 @@ package struct UsageFilter: Sendable {
     /// Longest filter, in bytes.
     package static let byteLimit = 4096
     private static let fields: Set<String> = [
-        "id", "parents", "description", "type", "inuse", "mutable", "immutable", "shared", "private",
+        "id", "parents", "description", "type", "inuse", "mutable", "immutable", "shared",
+        "private",
     ]
 
     /// - Throws: ``BuildCacheError``, `invalidFilter`.
     package init(_ text: String) throws {
         func invalid(_ reason: String) -> BuildCacheError {
-            BuildCacheError(.invalidFilter, "cannot use the filter \(text.debugDescription): \(reason)")
+            BuildCacheError(
+                .invalidFilter,
+                "cannot use the filter \(text.debugDescription): \(reason)"
+            )
         }
         guard text.utf8.count <= Self.byteLimit else {
             throw BuildCacheError(

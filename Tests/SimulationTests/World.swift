@@ -257,7 +257,10 @@ struct WorldOperation: VertexOperation {
         )
     }
 
-    func execute(_ context: OperationContext, inputs: [any Sendable]) async throws
+    func execute(
+        _ context: OperationContext,
+        inputs: [any Sendable]
+    ) async throws
         -> [any Sendable]
     {
         let values = inputs.compactMap { $0 as? Value }

@@ -19,7 +19,12 @@ import Testing
         )
     }
 
-    private func input(_ name: String, _ output: Int = 0, selector: String? = nil, persistable: Bool = true)
+    private func input(
+        _ name: String,
+        _ output: Int = 0,
+        selector: String? = nil,
+        persistable: Bool = true
+    )
         -> KeyDerivation.Input
     {
         let key = CacheKey(digest: Digest.of(name), isPersistable: persistable)
@@ -64,7 +69,8 @@ import Testing
         )
         #expect(
             derivation("op", [input("a", 2, selector: "s"), content("b")], generation: "g").key
-                .description == "sha256:b97d1790e2b75f84a33f29a9dd99ef428a12007189ba4fbb5febb4ec0eb4b7fe"
+                .description
+                == "sha256:b97d1790e2b75f84a33f29a9dd99ef428a12007189ba4fbb5febb4ec0eb4b7fe"
         )
     }
 

@@ -249,7 +249,11 @@ import Testing
             _ = try await solver.solve(first.graph(), firstTop, job: job)
             let probes = solver.probes(of: job)
             #expect(probes.map(\.name) == ["base", "one", "copy", "copy", "top"])
-            #expect(probes.map(\.kind) == [.definition, .definition, .definition, .content, .definition])
+            #expect(
+                probes.map(\.kind) == [
+                    .definition, .definition, .definition, .content, .definition,
+                ]
+            )
             #expect(probes.allSatisfy { $0.outcome == .unknown })
         }
         let (second, secondTop) = copy(from: "two", result: "same(2)")

@@ -69,7 +69,10 @@ struct FakeOperation: VertexOperation {
         )
     }
 
-    func execute(_ context: OperationContext, inputs: [any Sendable]) async throws
+    func execute(
+        _ context: OperationContext,
+        inputs: [any Sendable]
+    ) async throws
         -> [any Sendable]
     {
         log.add("run \(name)")

@@ -119,7 +119,8 @@ extension Scheduler {
                 reportEnded(follower, error: error)
                 pending.append(follower)
             }
-            for number in active.waiters where waiters[number]?.edge.map({ active.outputs[$0.output] == nil }) == true {
+            for number in active.waiters
+            where waiters[number]?.edge.map({ active.outputs[$0.output] == nil }) == true {
                 finishWaiter(number, .failed(error))
             }
             stopResult(active)

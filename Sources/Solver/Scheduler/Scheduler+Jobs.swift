@@ -82,7 +82,11 @@ extension Scheduler {
         return last
     }
 
-    private static func identity(_ vertex: Vertex, _ variants: [Digest?], _ job: Int)
+    private static func identity(
+        _ vertex: Vertex,
+        _ variants: [Digest?],
+        _ job: Int
+    )
         -> ActiveIdentity
     {
         let isPlain =
@@ -99,7 +103,10 @@ extension Scheduler {
     /// Sets a waiter's continuation.
     ///
     /// - Returns: The outcome, when it is there already; the continuation is then the caller's to resume.
-    mutating func await(_ number: Int, _ continuation: CheckedContinuation<Waiter.Outcome, Never>)
+    mutating func await(
+        _ number: Int,
+        _ continuation: CheckedContinuation<Waiter.Outcome, Never>
+    )
         -> Waiter.Outcome?
     {
         guard let waiter = waiters[number] else { return .closed }

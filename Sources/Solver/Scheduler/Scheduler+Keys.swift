@@ -59,7 +59,11 @@ extension Scheduler {
     }
 
     /// The derivation with digests for some inputs and primary keys for the others.
-    private func derive(_ active: ActiveVertex, _ map: CacheMap, contents: [Int: Digest])
+    private func derive(
+        _ active: ActiveVertex,
+        _ map: CacheMap,
+        contents: [Int: Digest]
+    )
         -> KeyDerivation
     {
         let inputs = active.links.indices.map { index in
@@ -107,7 +111,8 @@ extension Scheduler {
         actions.append(.probe(begin(.key, active), derivations.map(\.key)))
     }
 
-    mutating func applyProbe(_ found: (position: Int, primary: CacheKey)?, to active: ActiveVertex) {
+    mutating func applyProbe(_ found: (position: Int, primary: CacheKey)?, to active: ActiveVertex)
+    {
         guard case .probing(let kind) = active.keyPhase else { return }
         let probed =
             kind == .alternative

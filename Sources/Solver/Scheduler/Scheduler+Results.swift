@@ -109,7 +109,9 @@ extension Scheduler {
 
     /// Uses the execution of another vertex with the same key, when there is one.
     private mutating func takeFromTwin(_ active: ActiveVertex) -> Bool {
-        guard let key = active.twinKey, let number = twins[key], number != active.number, let twin = vertices[number] else {
+        guard let key = active.twinKey, let number = twins[key], number != active.number,
+            let twin = vertices[number]
+        else {
             return false
         }
         switch twin.resultPhase {

@@ -43,7 +43,11 @@ struct Scheduler {
 
     // MARK: Vertices
 
-    mutating func add(_ identity: ActiveIdentity, _ vertex: Vertex, links: [ActiveVertex.Link])
+    mutating func add(
+        _ identity: ActiveIdentity,
+        _ vertex: Vertex,
+        links: [ActiveVertex.Link]
+    )
         -> ActiveVertex
     {
         let number = freeNumbers.popLast() ?? vertices.count
@@ -145,10 +149,9 @@ struct Scheduler {
         _ outcome: WorkOutcome
     ) {
         stoppingWork[work.number] = nil
-        for number in Array(waiters.keys) {
-            if waiters[number]?.unfinishedWork.remove(work.number) != nil {
-                releaseWhenDone(number)
-            }
+        for number in Array(waiters.keys)
+        where waiters[number]?.unfinishedWork.remove(work.number) != nil {
+            releaseWhenDone(number)
         }
         switch outcome {
         case .mapped(let map):
