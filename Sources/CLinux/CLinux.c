@@ -188,6 +188,63 @@ int64_t cl_copy_file(int infd, int outfd) {
     }
 }
 
+// Copies one range; a short source ends it early.
+static int64_t copy_range(int infd, int outfd, int64_t from, int64_t to) {
+    char *buffer = NULL;
+    int64_t at = from;
+    while (at < to) {
+        loff_t in = at, out = at;
+        ssize_t n = buffer != NULL ? -1 : copy_file_range(infd, &in, outfd, &out, (size_t)(to - at), 0);
+        if (n < 0 && buffer == NULL) {
+            if (errno == EINTR) continue;
+            if (errno == ENOSPC || errno == EDQUOT || errno == EIO || errno == EFBIG) return -errno;
+            buffer = malloc(1 << 18);
+            if (buffer == NULL) return -ENOMEM;
+        }
+        if (buffer != NULL) {
+            size_t want = (size_t)(to - at) < (1 << 18) ? (size_t)(to - at) : 1 << 18;
+            n = pread(infd, buffer, want, at);
+            for (ssize_t put = 0; put < n;) {
+                ssize_t m = pwrite(outfd, buffer + put, (size_t)(n - put), at + put);
+                if (m < 0 && errno == EINTR) continue;
+                if (m < 0) {
+                    n = -1;
+                    break;
+                }
+                put += m;
+            }
+        }
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) {
+            int error = errno;
+            free(buffer);
+            return -error;
+        }
+        if (n == 0) break;
+        at += n;
+    }
+    free(buffer);
+    return at - from;
+}
+
+int64_t cl_copy_sparse(int infd, int outfd, int64_t size) {
+    int64_t at = 0, copied = 0;
+    while (at < size) {
+        off_t data = lseek(infd, at, SEEK_DATA);
+        if (data < 0 && errno == ENXIO) break; // the rest is a hole
+        off_t hole = data < 0 ? size : lseek(infd, data, SEEK_HOLE);
+        if (data < 0) data = at; // no such calls on this file system: all is data
+        if (hole < 0 || hole > size) hole = size;
+        if (data >= hole) break;
+        int64_t n = copy_range(infd, outfd, data, hole);
+        if (n < 0) return n;
+        copied += n;
+        if (n < hole - data) return copied;
+        at = hole;
+    }
+    return ftruncate(outfd, size) < 0 ? -errno : copied;
+}
+
 int cl_fallocate(int fd, int64_t length) { RESULT(fallocate(fd, 0, 0, length)); }
 
 int cl_getrandom(void *buffer, size_t length) {
@@ -233,6 +290,10 @@ ssize_t cl_flistxattr(int fd, char *list, size_t size) { RESULT(flistxattr(fd, l
 
 ssize_t cl_fgetxattr(int fd, const char *name, void *value, size_t size) {
     RESULT(fgetxattr(fd, name, value, size));
+}
+
+int cl_fsetxattr(int fd, const char *name, const void *value, size_t size) {
+    RESULT(fsetxattr(fd, name, value, size, 0));
 }
 
 ssize_t cl_getdents(int fd, void *buffer, size_t size) {

@@ -367,6 +367,13 @@ package struct Directory: Sendable {
     /// Waits until names made, moved or removed here are on disk.
     package func sync() throws(SystemCallError) { try descriptor.sync() }
 
+    /// The magic number of the file system, as `statfs` gives it.
+    package func fileSystemType() throws(SystemCallError) -> UInt64 {
+        var magic: UInt64 = 0
+        try check(unsafe cl_fs_type(descriptor.number, &magic), "read the type of", "a file system")
+        return magic
+    }
+
     /// Bytes of the file system as a whole, and bytes still free for us.
     package func space() throws(SystemCallError) -> (total: UInt64, available: UInt64) {
         var total: UInt64 = 0

@@ -61,6 +61,8 @@ int cl_unlock(int fd);
 int cl_lock_byte(int fd, int64_t offset, int unlock); // exclusive OFD lock on one byte, never waits
 // copy_file_range(2), then a plain read/write loop where the kernel refuses; whole file from offset 0.
 int64_t cl_copy_file(int infd, int outfd);
+// Copies `size` bytes from offset 0 to offset 0, leaving holes as holes; bytes copied or a negative errno.
+int64_t cl_copy_sparse(int infd, int outfd, int64_t size);
 int cl_fallocate(int fd, int64_t length);
 int cl_getrandom(void *buffer, size_t length);
 
@@ -72,6 +74,11 @@ int cl_lremovexattrat(int dirfd, const char *path, const char *name);
 // The same of an open file.
 ssize_t cl_flistxattr(int fd, char *_Nullable list, size_t size);
 ssize_t cl_fgetxattr(int fd, const char *name, void *_Nullable value, size_t size);
+
+// Extended attributes of an open file.
+ssize_t cl_flistxattr(int fd, char *_Nullable list, size_t size);
+ssize_t cl_fgetxattr(int fd, const char *name, void *_Nullable value, size_t size);
+int cl_fsetxattr(int fd, const char *name, const void *value, size_t size);
 
 // One directory entry at a time from a directory descriptor; the caller owns `buffer`.
 ssize_t cl_getdents(int fd, void *buffer, size_t size);
