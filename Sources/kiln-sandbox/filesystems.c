@@ -65,7 +65,7 @@ static void open_kernel_filesystems(struct launch_spec *spec) {
 }
 
 // A place on which a detached file system can be attached for a moment, so that parts of it can be cloned: the top of our
-// own copy of the host's mounts, which is about to go.
+// own copy of the host's mounts. It must be taken away again, or it would be taken for the host's root.
 static void attach_over_host(int tree) {
     int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int error = top < 0 ? -errno : attach(tree, top);
@@ -110,7 +110,9 @@ static void open_files(struct launch_spec *spec) {
         }
         open_file(spec, mount, tree, i);
     }
-    if (tree >= 0) close(tree);
+    if (tree < 0) return;
+    if (umount2("/", MNT_DETACH) < 0) fail(errno, "detach", "a temporary file system");
+    close(tree);
 }
 
 static void open_tmpfs(const struct launch_spec *spec, struct mount_spec *mount) {
@@ -141,6 +143,22 @@ void open_filesystems(struct launch_spec *spec) {
 
 // MARK: The root
 
+static bool is_same_place(int a, int b) {
+    struct statx x, y;
+    unsigned mask = STATX_INO | STATX_MNT_ID;
+    if (statx(a, "", AT_EMPTY_PATH, mask, &x) < 0 || statx(b, "", AT_EMPTY_PATH, mask, &y) < 0) return false;
+    return x.stx_ino == y.stx_ino && x.stx_mnt_id == y.stx_mnt_id;
+}
+
+// A lookup of ".." at the root crosses whatever is mounted on top of it: a host mount that stayed there would be the way
+// out. It must lead nowhere but to our own root.
+static void check_nothing_is_above(int root) {
+    int above = open("/..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (above < 0) fail(errno, "open", "the root");
+    if (!is_same_place(above, root)) fail(EBUSY, "let go of", "the host's mounts");
+    close(above);
+}
+
 void enter_root(const struct launch_spec *spec) {
     int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int error = top < 0 ? -errno : attach(spec->root.tree, top);
@@ -151,6 +169,7 @@ void enter_root(const struct launch_spec *spec) {
     // The old root now lies on top of the new one; this takes it away, and with it every path of the host.
     if (umount2(".", MNT_DETACH) < 0) fail(errno, "let go of", "the host's mounts");
     if (chdir("/") < 0) fail(errno, "enter", "the root");
+    check_nothing_is_above(spec->root.tree);
 }
 
 // MARK: Attaching
@@ -182,13 +201,6 @@ static void attach_kernel_filesystems(int root, const struct stub_policy *policy
     if (cgroup_tree >= 0) attach_own(root, cgroup_tree, "sys/fs/cgroup", policy);
     check_filesystem(root, "proc", PROC_SUPER_MAGIC);
     check_filesystem(root, "sys", SYSFS_MAGIC);
-}
-
-static bool is_same_place(int a, int b) {
-    struct statx x, y;
-    unsigned mask = STATX_INO | STATX_MNT_ID;
-    if (statx(a, "", AT_EMPTY_PATH, mask, &x) < 0 || statx(b, "", AT_EMPTY_PATH, mask, &y) < 0) return false;
-    return x.stx_ino == y.stx_ino && x.stx_mnt_id == y.stx_mnt_id;
 }
 
 // Symlinks are resolved by now: what looked harmless in the spec may be the sandbox's own /proc.

@@ -149,6 +149,7 @@ struct Outcome {
 }
 
 /// Lends a scratch root and removes it.
+@discardableResult
 func withScratch<Value>(_ body: (Scratch) async throws -> Value) async throws -> Value {
     let scratch = try Scratch()
     defer { scratch.remove() }
