@@ -71,10 +71,6 @@ ssize_t cl_llistxattrat(int dirfd, const char *path, char *_Nullable list, size_
 ssize_t cl_lgetxattrat(int dirfd, const char *path, const char *name, void *_Nullable value, size_t size);
 int cl_lsetxattrat(int dirfd, const char *path, const char *name, const void *value, size_t size);
 int cl_lremovexattrat(int dirfd, const char *path, const char *name);
-// The same of an open file.
-ssize_t cl_flistxattr(int fd, char *_Nullable list, size_t size);
-ssize_t cl_fgetxattr(int fd, const char *name, void *_Nullable value, size_t size);
-
 // Extended attributes of an open file.
 ssize_t cl_flistxattr(int fd, char *_Nullable list, size_t size);
 ssize_t cl_fgetxattr(int fd, const char *name, void *_Nullable value, size_t size);

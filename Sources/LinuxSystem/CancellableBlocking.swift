@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import LinuxSystem
 internal import Synchronization
 
 /// Tells blocking code that the task which waits for it was cancelled.
 ///
 /// Once set it stays set.
-final class CancellationFlag: Sendable {
+package final class CancellationFlag: Sendable {
     private let isSet = Atomic<Bool>(false)
 
-    func set() { isSet.store(true, ordering: .relaxed) }
+    package init() {}
+
+    package func set() { isSet.store(true, ordering: .relaxed) }
 
     /// Throws `CancellationError` once the task was cancelled; cheap enough for each file and each megabyte.
-    func check() throws {
+    package func check() throws {
         if isSet.load(ordering: .relaxed) { throw CancellationError() }
     }
 }
 
 /// Runs a blocking function that looks at a flag, and sets the flag when the waiting task is cancelled.
-func cancellableBlocking<Value: Sendable>(
+package func cancellableBlocking<Value: Sendable>(
     _ body: @escaping @Sendable (CancellationFlag) throws -> Value
 ) async throws -> Value {
     let flag = CancellationFlag()
