@@ -14,7 +14,7 @@ extension BuildCache {
     ///
     /// - Throws: ``BuildCacheError`` when results since the last call could not be kept; they are built anew next time.
     package func flush() async throws {
-        while let batch = await nextBatch() { await commit(batch) }
+        await commitAll()
         let failure = memory.withLock { memory in
             defer { memory.failure = nil }
             return memory.failure
@@ -33,8 +33,17 @@ extension BuildCache {
             try? await Task.sleep(for: Self.commitDelay)
             guard let self else { return }
             memory.withLock { $0.isTimerSet = false }
-            while let batch = await nextBatch() { await commit(batch) }
+            await commitAll()
         }
+    }
+
+    /// Commits without delay, for another process waits.
+    func commitNow() {
+        Task { [weak self] in await self?.commitAll() }
+    }
+
+    private func commitAll() async {
+        while let batch = await nextBatch() { await commit(batch) }
     }
 
     /// Takes the changes to commit, when it is this caller's turn.

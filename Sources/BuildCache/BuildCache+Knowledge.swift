@@ -13,8 +13,10 @@ extension BuildCache {
     /// Remembers where blobs can be had again, for layers that are loaded without being on disk.
     ///
     /// - Parameters:
+    ///   - blobs: Digests of compressed layers.
     ///   - origin: Text that the ``BlobFetcher`` understands, such as a repository.
     ///   - description: What `du` shows.
+    /// - Throws: ``BuildCacheError``.
     package func noteOrigin(of blobs: [Digest], _ origin: String, description: String) async throws
     {
         try await blocking { [self] in
@@ -29,7 +31,10 @@ extension BuildCache {
 
     /// Keeps blobs from being collected until ``unpin(_:)``, and layers made from them unless `all` is asked for.
     ///
-    /// - Parameter name: Who needs them, such as the reference of a stored image; what it pinned before is let go.
+    /// - Parameters:
+    ///   - name: Who needs them, such as the reference of a stored image; what it pinned before is let go.
+    ///   - blobs: All that it needs.
+    /// - Throws: ``BuildCacheError``.
     package func pin(_ name: String, _ blobs: [Digest]) async throws {
         try await blocking { [self] in
             try database.write("pin \(name)") { database in

@@ -24,7 +24,9 @@ extension BuildCache {
         if !dead.isEmpty || database.notice != nil { try sweep() }
     }
 
-    /// Makes everything durable and gives all leases back. The cache must not be used any more.
+    /// Makes everything durable and gives all leases back.
+    ///
+    /// The cache must not be used any more.
     package func close() async throws {
         try await flush()
         try await blocking { [self] in
@@ -35,7 +37,9 @@ extension BuildCache {
         }
     }
 
-    /// Removes layers that no row names and no living process works on. Blocks.
+    /// Removes layers that no row names and no living process works on.
+    ///
+    /// Blocks.
     ///
     /// A layer is on disk before its row is written, so what a killed process had made stays behind. Layers named by
     /// their content have no owner: they are only swept while no other process has the state directory open.
@@ -67,7 +71,9 @@ extension BuildCache {
         .filter { $0 != state.owner && state.isAlive(owner: $0) }
     }
 
-    /// Gives back the leases of results that nobody in this process uses any more. Blocks.
+    /// Gives back the leases of results that nobody in this process uses any more.
+    ///
+    /// Blocks.
     func endUnusedLeases() throws {
         let ended = memory.withLock { $0.takeEndedLeases() }
         if ended.isEmpty { return }

@@ -24,8 +24,11 @@ extension BuildCache {
     /// Rows go before files: a crash in between leaves files that no row names, never a row without its file. What a
     /// living process uses stays.
     ///
-    /// - Parameter onRemove: Called for each record that went.
+    /// - Parameters:
+    ///   - policies: What may go, first policy first.
+    ///   - onRemove: Called for each record that went.
     /// - Returns: The records that went.
+    /// - Throws: ``BuildCacheError``; what went before stays gone.
     @discardableResult
     package func prune(
         _ policies: [PrunePolicy],
@@ -41,7 +44,22 @@ extension BuildCache {
             for record in gone { onRemove(record) }
             removed.append(contentsOf: gone)
         }
+        try await blocking { [self] in try trimKeys() }
         return removed
+    }
+
+    /// How many keys are remembered; the ones used longest ago go first.
+    private static let keyCountMax = 300_000
+
+    /// Forgets keys: all when no result is left, else what is beyond the limit.
+    private func trimKeys() throws {
+        try database.write("collect the build cache") { database in
+            if try !database.hasRecords() {
+                try database.execute(sql: "DELETE FROM keys")
+            } else {
+                try database.trimKeys(to: Self.keyCountMax)
+            }
+        }
     }
 
     private func apply(_ policy: PrunePolicy) throws -> [UsageRecord] {
@@ -104,7 +122,9 @@ extension BuildCache {
     /// A blob this young may belong to a build of another process that has not named it yet, in milliseconds.
     private static let youngBlobAge: Int64 = 3_600_000
 
-    /// All records with their sizes. Blocks.
+    /// All records with their sizes.
+    ///
+    /// Blocks.
     func survey() throws -> [UsageRecord] {
         let onDisk = try snapshots.list()
         let blobs = try content.list()
@@ -137,7 +157,7 @@ extension BuildCache {
                         lastUsed: row[5],
                         usageCount: row[6],
                         isInUse: used.layers.contains(id),
-                        isShared: Self.digest(inDescriptor: blob).map(pinned.contains) ?? false,
+                        isShared: Digest(descriptor: blob).map(pinned.contains) ?? false,
                         parents: parents[id] ?? []
                     )
                 )
@@ -228,8 +248,13 @@ extension BuildCache {
                 for layer in try database.layers(ofRecord: id) { layers.insert(layer) }
             }
         }
+        // A source notes the blobs of an image before it hands out the layers, and a record is leased only when it is
+        // saved: until then the note protects what another process begins to use.
+        if try !otherOwners().isEmpty {
+            layers.formUnion(try database.layersOfBlobs(usedSince: now() - Self.youngBlobAge))
+        }
         for layer in layers {
-            if let blob = Self.digest(inDescriptor: try database.layerBlob(layer)) {
+            if let blob = Digest(descriptor: try database.layerBlob(layer)) {
                 blobs.insert(blob)
             }
         }
@@ -243,14 +268,38 @@ extension BuildCache {
             }
         )
     }
-
-    private static func digest(inDescriptor text: String?) -> Digest? {
-        guard let text else { return nil }
-        return (try? JSONDecoder().decode(OCI.Descriptor.self, from: Data(text.utf8)))?.digest
-    }
 }
 
 extension Database {
+    func hasRecords() throws -> Bool {
+        try Row.fetchOne(self, sql: "SELECT 1 FROM records LIMIT 1") != nil
+    }
+
+    /// Forgets the keys used longest ago, beyond a count.
+    func trimKeys(to count: Int) throws {
+        let all = try Int.fetchOne(self, sql: "SELECT count(*) FROM keys") ?? 0
+        if all <= count { return }
+        try execute(
+            sql: "DELETE FROM keys WHERE key IN (SELECT key FROM keys ORDER BY used LIMIT ?)",
+            arguments: [all - count]
+        )
+    }
+
+    /// Layers of images whose blobs were noted since a time.
+    func layersOfBlobs(usedSince time: Int64) throws -> [String] {
+        let blobs = Set(
+            try Data.fetchAll(self, sql: "SELECT digest FROM blobs WHERE used > ?", arguments: [time])
+                .compactMap { Digest(row: $0) }
+        )
+        if blobs.isEmpty { return [] }
+        var layers: [String] = []
+        let rows = try Row.fetchCursor(self, sql: "SELECT id, blob FROM layers WHERE blob IS NOT NULL")
+        while let row = try rows.next() {
+            if let blob = Digest(descriptor: row[1]), blobs.contains(blob) { layers.append(row[0]) }
+        }
+        return layers
+    }
+
     /// For each layer, the layers directly below it in some stack.
     func parents() throws -> [String: [String]] {
         var parents: [String: [String]] = [:]

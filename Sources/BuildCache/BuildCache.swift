@@ -10,7 +10,10 @@ internal import Synchronization
 
 /// Brings a blob that is known by its descriptor into the content store.
 package protocol BlobFetcher: Sendable {
-    /// - Parameter origin: What ``BuildCache/noteOrigin(of:_:description:)`` said, `nil` when nobody did.
+    /// - Parameters:
+    ///   - blob: What to fetch; its bytes must match it.
+    ///   - origin: What ``BuildCache/noteOrigin(of:_:description:)`` said, `nil` when nobody did.
+    /// - Throws: Any error; who looks into the layer gets it.
     func fetch(_ blob: OCI.Descriptor, origin: String?) async throws
 }
 
@@ -38,9 +41,16 @@ package final class BuildCache: CacheStore {
     /// How long a result waits for others before it is made durable with them.
     package static let commitDelay = Duration.seconds(2)
 
-    /// Opens the cache of a state directory. Blocks.
+    /// Opens the cache of a state directory.
     ///
-    /// - Parameter now: Milliseconds since 1970.
+    /// Blocks.
+    ///
+    /// - Parameters:
+    ///   - state: The directory; this process owns it as ``StateDirectory/owner``.
+    ///   - content: Blobs of the same directory.
+    ///   - snapshots: Layers of the same directory.
+    ///   - fetcher: Brings blobs of image layers that are not on disk.
+    ///   - now: Milliseconds since 1970.
     /// - Throws: ``BuildCacheError``, `newerDatabase` when a later Kiln wrote it.
     package init(
         state: StateDirectory,
@@ -149,6 +159,7 @@ package final class BuildCache: CacheStore {
                 return isUnsaved
             }
             locks.finish(key.digest, keeping: isUnsaved)
+            if isUnsaved && locks.isWanted(key.digest) { commitNow() }
             return value
         } catch {
             locks.finish(key.digest, keeping: false)

@@ -32,11 +32,20 @@ final class BuildLocks: Sendable {
     /// - Throws: `CancellationError`.
     func acquire(_ key: Digest) async throws {
         let offset = Self.offset(key)
+        if try tryAcquire(offset) { return }
+        // Says that somebody waits; when another waiter said so already, that is as good.
+        let hasAsked = (try? file.tryLock(byteAt: offset | Self.wishes)) == true
+        defer { if hasAsked { file.unlock(byteAt: offset | Self.wishes) } }
         var delay = Duration.milliseconds(2)
-        while try !tryAcquire(offset) {
+        repeat {
             try await Task.sleep(for: delay)
             delay = min(delay * 2, .milliseconds(100))
-        }
+        } while try !tryAcquire(offset)
+    }
+
+    /// Whether another process waits for a key.
+    func isWanted(_ key: Digest) -> Bool {
+        (try? file.isLocked(byteAt: Self.offset(key) | Self.wishes)) == true
     }
 
     private func tryAcquire(_ offset: Int64) throws -> Bool {
@@ -56,7 +65,9 @@ final class BuildLocks: Sendable {
 
     /// Ends a run.
     ///
-    /// - Parameter keeping: Whether other processes must go on waiting, until ``release(_:)``.
+    /// - Parameters:
+    ///   - key: The key that was acquired.
+    ///   - keeping: Whether other processes must go on waiting, until ``release(_:)``.
     func finish(_ key: Digest, keeping: Bool) {
         holds.withLock { $0[Self.offset(key)]?.isRunning = false }
         if !keeping { release(key) }
@@ -72,6 +83,9 @@ final class BuildLocks: Sendable {
             if hold.count == 0 { file.unlock(byteAt: offset) }
         }
     }
+
+    /// Added to the offset of a key: the byte that is locked by who waits for it.
+    private static let wishes: Int64 = 1 << 62
 
     /// 62 bits of the key: two keys of one byte would only wait for each other.
     private static func offset(_ key: Digest) -> Int64 {

@@ -21,8 +21,9 @@ final class CacheDatabase: Sendable {
     /// Rises with each change of the tables that an older Kiln could not work with.
     static let schemaVersion: Int32 = 1
 
-    /// Opens the database, making it where it is missing. A corrupt one is moved to `kiln.db.corrupt` and an empty one
-    /// takes its place: a cache can be lost.
+    /// Opens the database, making it where it is missing.
+    ///
+    /// A corrupt one is moved to `kiln.db.corrupt` and an empty one takes its place: a cache can be lost.
     ///
     /// - Throws: `newerDatabase`.
     init(state: StateDirectory) throws {
@@ -56,7 +57,9 @@ final class CacheDatabase: Sendable {
         }
     }
 
-    /// Runs a transaction that writes. Blocks; never call it from the concurrency pool.
+    /// Runs a transaction that writes.
+    ///
+    /// Blocks; never call it from the concurrency pool.
     func write<Value>(
         _ doing: @autoclosure () -> String,
         _ body: (Database) throws -> Value

@@ -203,4 +203,12 @@ extension Digest {
         guard let value, let digest = Digest(sha256: value) else { return nil }
         self = digest
     }
+
+    /// The digest in a column that holds a descriptor as JSON.
+    init?(descriptor text: String?) {
+        guard let text,
+            let found = try? JSONDecoder().decode(OCI.Descriptor.self, from: Data(text.utf8))
+        else { return nil }
+        self = found.digest
+    }
 }

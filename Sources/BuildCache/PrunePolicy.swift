@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What may be removed from the cache. All three sizes zero means everything that matches.
+/// What may be removed from the cache.
+///
+/// All three sizes zero means everything that matches.
 ///
 /// Source: BuildKit, `PruneInfo`.
 package struct PrunePolicy: Sendable {
@@ -55,11 +57,13 @@ package struct PrunePolicy: Sendable {
         return max(kept, reservedSpace, 1)
     }
 
-    /// The ids to remove, in order; a record comes behind all that stand on it.
+    /// Chooses what to remove.
     ///
     /// - Parameters:
+    ///   - records: All records of the cache.
     ///   - free: Free bytes of the disk.
     ///   - now: Milliseconds since 1970.
+    /// - Returns: Ids, in order; a record comes behind all that stand on it.
     package func choose(from records: [UsageRecord], free: Int64, now: Int64) -> [String] {
         var total = records.reduce(0) { $0 &+ $1.size }
         let kept = keptByteCount(total: total, free: free)

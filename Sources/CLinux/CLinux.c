@@ -143,6 +143,17 @@ int cl_lock_byte(int fd, int64_t offset, int unlock) {
     return result < 0 ? (errno == EACCES ? -EAGAIN : -errno) : 0;
 }
 
+int cl_byte_is_locked(int fd, int64_t offset) {
+    struct flock lock = {
+        .l_type = F_WRLCK,
+        .l_whence = SEEK_SET,
+        .l_start = offset,
+        .l_len = 1,
+    };
+    if (fcntl(fd, F_OFD_GETLK, &lock) < 0) return -errno;
+    return lock.l_type != F_UNLCK;
+}
+
 static int64_t copy_by_hand(int infd, int outfd, int64_t done) {
     size_t capacity = 256 * 1024;
     char *buffer = malloc(capacity);

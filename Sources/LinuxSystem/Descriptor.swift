@@ -192,6 +192,11 @@ package final class Descriptor: Sendable {
         return true
     }
 
+    /// Whether another open file holds a lock on one byte.
+    package func isLocked(byteAt offset: Int64) throws(SystemCallError) -> Bool {
+        try check(cl_byte_is_locked(number, offset), "read the lock of", "a byte of a file") != 0
+    }
+
     /// Gives the advisory lock on one byte back.
     package func unlock(byteAt offset: Int64) { _ = cl_lock_byte(number, offset, 1) }
 

@@ -8,8 +8,10 @@ package import OCI
 package struct CacheKey: Hashable, Sendable {
     /// The hash itself.
     package let digest: Digest
-    /// Whether the key means the same to another process. A key that has a session in it does not: it is compared
-    /// within this process and never given to a ``CacheStore``.
+    /// Whether the key means the same to another process.
+    ///
+    /// A key that has a session in it does not: it is compared within this process and never given to a
+    /// ``CacheStore``.
     package let isPersistable: Bool
 
     package init(digest: Digest, isPersistable: Bool) {
@@ -50,8 +52,9 @@ package struct KeyDerivation: Hashable, Sendable {
     /// One input of the operation.
     package struct Input: Hashable, Sendable {
         package let origin: Origin
-        /// The part of the input that the operation looks at, see ``InputRule/selector``. A content digest has
-        /// looked at that part already, so it carries none.
+        /// The part of the input that the operation looks at, see ``InputRule/selector``.
+        ///
+        /// A content digest has looked at that part already, so it carries none.
         package let selector: Digest?
 
         package init(origin: Origin, selector: Digest?) {
@@ -102,7 +105,9 @@ package struct KeyDerivation: Hashable, Sendable {
         )
     }
 
-    /// The first bytes of what is hashed. Change them when the meaning of a key changes: old records then miss.
+    /// The first bytes of what is hashed.
+    ///
+    /// Change them when the meaning of a key changes: old records then miss.
     private static let domain = Array("kiln key 1\n".utf8)
 
     private static func hash(operation: Digest, inputs: [Input], generation: Digest?) -> Digest {

@@ -10,8 +10,10 @@ package struct CacheMap: Sendable {
     package var inputs: [InputRule]
     /// Whether ``digest`` means the same to another process and another session.
     package var isPersistable: Bool
-    /// Whether the result follows from the key alone, as that of a source or a file operation does. A forced run of
-    /// such an operation keeps its key; after a forced run of any other, all that depends on it runs anew.
+    /// Whether the result follows from the key alone, as that of a source or a file operation does.
+    ///
+    /// A forced run of such an operation keeps its key; after a forced run of any other, all that depends on it runs
+    /// anew.
     package var isDeterministic: Bool
     /// Further digests under which the same result may be known, asked for only when ``digest`` is not known.
     ///

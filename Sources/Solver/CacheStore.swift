@@ -19,8 +19,9 @@ package struct CacheRecord: Hashable, Sendable {
 package struct CacheEntry: Sendable {
     /// The key under which the results stand.
     package let primary: CacheKey
-    /// All keys that led here; they are to lead to ``primary`` from now on. How the primary key itself was derived is
-    /// among them, unless the store knew it before.
+    /// All keys that led here; they are to lead to ``primary`` from now on.
+    ///
+    /// How the primary key itself was derived is among them, unless the store knew it before.
     package let derivations: [KeyDerivation]
     /// One result an output.
     package let results: [any Sendable]
@@ -52,7 +53,9 @@ package struct CacheEntry: Sendable {
     }
 }
 
-/// Where results and keys are kept between builds. Many solvers, in many processes, may use one store.
+/// Where results and keys are kept between builds.
+///
+/// Many solvers, in many processes, may use one store.
 ///
 /// The solver gives a store persistable keys only. ``primary(of:)``, ``record(for:)``, ``drop(_:)``,
 /// ``alias(_:to:)`` and ``save(_:)`` are called for each vertex, on the concurrency pool: they must answer from memory

@@ -6,8 +6,9 @@
 package final class Job: Sendable {
     /// Told apart within one solver.
     let number: Int
-    /// What the maker of the job wants operations to find, such as its client session. See
-    /// ``OperationContext/jobs``.
+    /// What the maker of the job wants operations to find, such as its client session.
+    ///
+    /// See ``OperationContext/jobs``.
     package let attachment: (any Sendable)?
     let onEvent: @Sendable (SolveEvent) -> Void
 

@@ -13,7 +13,9 @@ package struct OperationContext: Sendable {
         self.reporter = reporter
     }
 
-    /// The jobs that use the vertex now. A shared vertex may serve itself from the session of any of them.
+    /// The jobs that use the vertex now.
+    ///
+    /// A shared vertex may serve itself from the session of any of them.
     package var jobs: [Job] { reporter.jobs }
 
     /// Passes on output; each job gets it in order, and one that joins later gets what came so far.
@@ -27,7 +29,11 @@ package struct OperationContext: Sendable {
     ///
     /// - Parameters:
     ///   - id: Told apart within the vertex; the next status with the same id replaces this one.
+    ///   - name: What people read; `nil` = the id.
+    ///   - current: In the unit of `total`, most often bytes.
     ///   - total: 0 when not known.
+    ///   - started: When the part began.
+    ///   - completed: When it ended; `nil` while it goes on.
     package func status(
         id: String,
         name: String? = nil,

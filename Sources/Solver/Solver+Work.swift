@@ -6,7 +6,9 @@ internal import OCI
 extension Solver {
     // MARK: Keys
 
-    /// Asks an operation for its cache map. A source may take long for it, so a display sees it work.
+    /// Asks an operation for its cache map.
+    ///
+    /// A source may take long for it, so a display sees it work.
     func map(_ ticket: WorkTicket, _ operation: any VertexOperation) async throws -> CacheMap {
         reportStarted(ticket)
         return try await operation.cacheMap(context(ticket))

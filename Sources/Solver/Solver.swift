@@ -15,6 +15,8 @@ package final class Solver: Sendable {
     private let executor: (any TaskExecutor)?
 
     /// - Parameters:
+    ///   - store: Where results are kept between builds.
+    ///   - limits: How much runs at once.
     ///   - executor: Where operations run; `nil` = the concurrency pool.
     ///   - generation: Makes the keys of forced runs; it must not give a value twice.
     package init(
@@ -38,8 +40,11 @@ package final class Solver: Sendable {
 
     /// Opens a job.
     ///
-    /// - Parameter onEvent: Called in order, one event at a time, while the solver holds a lock: it must return soon
-    ///   and not call the solver.
+    /// - Parameters:
+    ///   - attachment: What operations find in the job, such as the client session.
+    ///   - onEvent: Called in order, one event at a time, while the solver holds a lock: it must return soon and not
+    ///     call the solver.
+    /// - Returns: The job, to be given to ``close(_:)``.
     package func open(
         attachment: (any Sendable)? = nil,
         onEvent: @escaping @Sendable (SolveEvent) -> Void = { _ in }
@@ -53,7 +58,9 @@ package final class Solver: Sendable {
         return job
     }
 
-    /// Ends all solves of a job with `cancelled(by: cause)`; later ones fail at once. The first cause counts.
+    /// Ends all solves of a job with `cancelled(by: cause)`; later ones fail at once.
+    ///
+    /// The first cause counts.
     package func cancel(_ job: Job, by cause: CancellationCause) {
         perform { $0.cancel(job, by: cause) }
     }

@@ -67,7 +67,9 @@ package struct VertexGraph: Sendable {
     package let vertices: [Vertex]
     private let positions: [Digest: Int]
 
-    /// Checks and orders vertices that come in any order. A digest that comes twice counts once.
+    /// Checks and orders vertices that come in any order.
+    ///
+    /// A digest that comes twice counts once.
     ///
     /// - Throws: `invalidGraph` when an input names a vertex that is not there or an output below 0, or when the
     ///   vertices form a circle.

@@ -22,8 +22,11 @@ package protocol VertexOperation: Sendable {
 
     /// Runs the operation.
     ///
-    /// - Parameter inputs: The results of the inputs, in the order of the vertex's inputs.
+    /// - Parameters:
+    ///   - context: What the operation can tell and ask.
+    ///   - inputs: The results of the inputs, in the order of the vertex's inputs.
     /// - Returns: One result an output.
+    /// - Throws: Any error; all that wait for the vertex get it as the cause of `operationFailed`.
     func execute(_ context: OperationContext, inputs: [any Sendable]) async throws -> [any Sendable]
 }
 

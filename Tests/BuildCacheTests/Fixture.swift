@@ -21,8 +21,9 @@ final class Place: Sendable {
     }
 }
 
-/// One process on a state directory, as far as the cache can tell: an owner of its own. Letting go of it without
-/// ``BuildCache/close()`` is what a kill looks like.
+/// One process on a state directory, as far as the cache can tell: an owner of its own.
+///
+/// Letting go of it without ``BuildCache/close()`` is what a kill looks like.
 struct Process {
     let state: StateDirectory
     let content: ContentStore

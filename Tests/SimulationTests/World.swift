@@ -178,8 +178,10 @@ final class World: Sendable {
         return isFault
     }
 
-    /// - Parameter mayRepeat: Forced runs have keys of their own, and keys that are bound to a session have no lock: a
-    ///   cancelled run may still be ending while the next one starts.
+    /// Notes the start of an execution.
+    ///
+    /// Forced runs may repeat, for they have keys of their own; so may those whose keys are bound to a session, for
+    /// these have no lock and a cancelled run may still be ending while the next one starts.
     func begin(_ value: Value, mayRepeat: Bool) {
         counts.withLock { counts in
             counts.runningCount += 1

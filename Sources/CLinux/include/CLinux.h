@@ -59,6 +59,7 @@ int cl_syncfs(int fd);
 int cl_flock(int fd, int exclusive, int nonblocking); // OFD lock on the whole file
 int cl_unlock(int fd);
 int cl_lock_byte(int fd, int64_t offset, int unlock); // exclusive OFD lock on one byte, never waits
+int cl_byte_is_locked(int fd, int64_t offset); // by another open file
 // copy_file_range(2), then a plain read/write loop where the kernel refuses; whole file from offset 0.
 int64_t cl_copy_file(int infd, int outfd);
 // Copies `size` bytes from offset 0 to offset 0, leaving holes as holes; bytes copied or a negative errno.

@@ -9,7 +9,9 @@ struct WorkTicket: Hashable, Sendable {
     let digest: Digest
 }
 
-/// What the scheduler wants done outside of its lock. Each one with a ticket is answered with a ``WorkOutcome``.
+/// What the scheduler wants done outside of its lock.
+///
+/// Each one with a ticket is answered with a ``WorkOutcome``.
 enum Action: Sendable {
     case map(WorkTicket, any VertexOperation)
     /// Ask the store for the first known of some keys.

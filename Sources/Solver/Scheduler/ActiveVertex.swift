@@ -22,7 +22,9 @@ struct TwinKey: Hashable {
     }
 }
 
-/// A vertex that some open job uses. Guarded by the solver's lock.
+/// A vertex that some open job uses.
+///
+/// Guarded by the solver's lock.
 ///
 /// Vertices name each other by number, never by reference: releasing a chain of any length then needs no stack.
 final class ActiveVertex {
@@ -45,7 +47,9 @@ final class ActiveVertex {
         let link: Int
     }
 
-    /// Something that runs for this vertex outside of the lock. There is at most one at a time.
+    /// Something that runs for this vertex outside of the lock.
+    ///
+    /// There is at most one at a time.
     struct Work {
         enum Kind {
             case key, load, execution
@@ -61,7 +65,9 @@ final class ActiveVertex {
     /// The primary key.
     struct Key {
         var primary: CacheKey
-        /// Whether the store has seen it. When not, what depends on it cannot be known either.
+        /// Whether the store has seen it.
+        ///
+        /// When not, what depends on it cannot be known either.
         var isKnown: Bool
     }
 
@@ -95,7 +101,9 @@ final class ActiveVertex {
     /// Keys that lead here, in the order in which they were found.
     var derivations: [KeyDerivation] = []
     var key: Key?
-    /// Some input is new and cannot be replaced by its content, so this vertex is new too. A hint to start inputs early.
+    /// Some input is new and cannot be replaced by its content, so this vertex is new too.
+    ///
+    /// A hint to start inputs early.
     var isSurelyNew = false
     var probes: [ProbeReport] = []
 

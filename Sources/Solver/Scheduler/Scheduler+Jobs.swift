@@ -49,7 +49,7 @@ extension Scheduler {
     }
 
     private mutating func load(_ graph: VertexGraph, root: Int, into job: Int) -> ActiveVertex {
-        var numbers: [Int: ActiveVertex] = [:]
+        var loaded = [ActiveVertex?](repeating: nil, count: root + 1)
         var last: ActiveVertex?
         for position in graph.reachable(from: root) {
             let vertex = graph.vertices[position]
@@ -57,7 +57,7 @@ extension Scheduler {
             links.reserveCapacity(vertex.inputs.count)
             var variants: [Digest?] = []
             for input in vertex.inputs {
-                guard let index = graph.position(of: input.vertex), let source = numbers[index]
+                guard let index = graph.position(of: input.vertex), let source = loaded[index]
                 else { preconditionFailure("inputs stand before the vertices that use them") }
                 links.append(ActiveVertex.Link(source: source.number, output: input.output))
                 variants.append(source.identity.variant)
@@ -75,7 +75,7 @@ extension Scheduler {
                 }
             }
             if !active.jobs.contains(job) { join(active, job) }
-            numbers[position] = active
+            loaded[position] = active
             last = active
         }
         guard let last else { preconditionFailure("a root reaches itself") }
