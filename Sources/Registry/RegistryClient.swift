@@ -17,7 +17,7 @@ package final class RegistryClient: Sendable {
     let transfers = SharedTransfers()
     let gate: TransferGate
 
-    package init(content: ContentStore, configuration: RegistryConfiguration = RegistryConfiguration()) {
+    package init(configuration: RegistryConfiguration = RegistryConfiguration(), content: ContentStore) {
         self.configuration = configuration
         self.content = content
         session = RegistrySession(configuration: configuration)

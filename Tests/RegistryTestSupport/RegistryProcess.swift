@@ -10,31 +10,43 @@ internal import Synchronization
 package final class RegistryProcess: Sendable {
     private static let program = "/usr/bin/docker-registry"
     private static let passwordTool = "/usr/bin/htpasswd"
+    private static let certificateTool = "/usr/bin/openssl"
     package static var isInstalled: Bool {
-        [program, passwordTool].allSatisfy { FileManager.default.isExecutableFile(atPath: $0) }
+        [program, passwordTool, certificateTool].allSatisfy { FileManager.default.isExecutableFile(atPath: $0) }
     }
 
     package let port: UInt16
     private let configuration: String
     private let process = Mutex<Process?>(nil)
 
-    /// - Parameter login: The one user that may use it; without, everybody may.
-    package init(_ scratch: Scratch, login: (user: String, password: String)? = nil) async throws {
+    /// - Parameters:
+    ///   - login: The one user that may use it; without, everybody may.
+    ///   - isEncrypted: Whether it speaks TLS, with a certificate that nobody trusts.
+    package init(
+        _ scratch: Scratch,
+        login: (user: String, password: String)? = nil,
+        isEncrypted: Bool = false
+    ) async throws {
         port = try Self.freePort()
         var text = """
             version: 0.1
             log: {accesslog: {disabled: true}, level: error}
             storage: {filesystem: {rootdirectory: \(scratch.path)/registry-\(port)}, delete: {enabled: true}}
-            http: {addr: "127.0.0.1:\(port)"}
 
             """
+        if isEncrypted {
+            let (certificate, key) = (scratch.path + "/certificate.pem", scratch.path + "/key.pem")
+            try Self.run(
+                Self.certificateTool,
+                ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+                    + ["-subj", "/CN=test", "-out", certificate, "-keyout", key]
+            )
+            text += "http: {addr: '127.0.0.1:\(port)', tls: {certificate: \(certificate), key: \(key)}}\n"
+        } else {
+            text += "http: {addr: '127.0.0.1:\(port)'}\n"
+        }
         if let login {
-            let tool = Process()
-            tool.executableURL = URL(filePath: Self.passwordTool)
-            tool.arguments = ["-Bbc", scratch.path + "/passwords", login.user, login.password]
-            tool.standardError = FileHandle.nullDevice
-            try tool.run()
-            tool.waitUntilExit()
+            try Self.run(Self.passwordTool, ["-Bbc", scratch.path + "/passwords", login.user, login.password])
             text += "auth: {htpasswd: {realm: test, path: \(scratch.path)/passwords}}\n"
         }
         configuration = try scratch.write("registry-\(port).yml", text)
@@ -45,6 +57,16 @@ package final class RegistryProcess: Sendable {
     deinit { kill() }
 
     package var host: String { "127.0.0.1:\(port)" }
+
+    private static func run(_ program: String, _ arguments: [String]) throws {
+        let tool = Process()
+        tool.executableURL = URL(filePath: program)
+        tool.arguments = arguments
+        tool.standardError = FileHandle.nullDevice
+        try tool.run()
+        tool.waitUntilExit()
+        guard tool.terminationStatus == 0 else { throw TestFailure("\(program) failed") }
+    }
 
     package func start() throws {
         let child = Process()

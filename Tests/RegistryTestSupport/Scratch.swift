@@ -58,7 +58,7 @@ package func withClient<Value>(
     _ store: ContentStore,
     _ body: (RegistryClient) async throws -> Value
 ) async throws -> Value {
-    let client = RegistryClient(content: store, configuration: configuration)
+    let client = RegistryClient(configuration: configuration, content: store)
     do {
         let value = try await body(client)
         await client.shutdown()

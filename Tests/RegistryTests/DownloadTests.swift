@@ -281,7 +281,7 @@ import Testing
     }
 
     @Test func `a client that was shut down says so`() async throws {
-        let client = RegistryClient(content: store, configuration: quickConfiguration())
+        let client = RegistryClient(configuration: quickConfiguration(), content: store)
         await client.shutdown()
         let error = try await registryError {
             try await client.fetch(describe(bytes), from: Repository(host: "127.0.0.1:1", path: "a"))
@@ -291,7 +291,7 @@ import Testing
 
     @Test func `a client that is dropped without its shutdown harms nobody`() async throws {
         let server = try ScriptedServer { [bytes] _ in .init(body: bytes) }
-        let client = RegistryClient(content: store, configuration: quickConfiguration())
+        let client = RegistryClient(configuration: quickConfiguration(), content: store)
         try await client.fetch(describe(bytes), from: Repository(host: server.host, path: "a/b"))
     }
 }

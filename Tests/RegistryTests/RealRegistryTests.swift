@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// Against Debian's docker-registry on loopback.
-@Suite(.enabled(if: RegistryProcess.isInstalled, "needs docker-registry and apache2-utils"))
+@Suite(.enabled(if: RegistryProcess.isInstalled, "needs docker-registry, apache2-utils and openssl"))
 struct RealRegistryTests {
     private let scratch: Scratch
     private let store: ContentStore
@@ -139,6 +139,38 @@ struct RealRegistryTests {
         )
         try scratch.write(".docker/config.json", #"{"credHelpers":{"\#(registry.host)":"test"}}"#)
         try await push(DockerLogins(environment: ["HOME": scratch.path, "PATH": scratch.path + "/bin"]))
+    }
+
+    @Test func `a certificate that nobody trusts is refused, unless the registry is listed as insecure`() async throws {
+        let registry = try await RegistryProcess(scratch, isEncrypted: true)
+        // This name means this machine too, and does not look like it.
+        let repository = Repository(host: "0.0.0.0:\(registry.port)", path: "tls")
+        let image = try storeImage(in: store, layers: [noise(1000)])
+        var configuration = quickConfiguration()
+        func push() async throws {
+            try await withClient(configuration, store) { client in
+                try await client.push(PushRequest(root: image, repository: repository, tags: ["v1"]))
+            }
+        }
+        let error = try await registryError { try await push() }
+        #expect(error.code == .unavailable)
+        #expect(error.message.contains("cannot be reached by TLS"), "\(error)")
+        #expect(error.message.contains("insecure registry"))
+        #expect(!error.message.contains("tried"))
+        configuration.insecureHosts = [repository.host]
+        try await push()
+    }
+
+    @Test func `an insecure registry without TLS is spoken to in plain HTTP`() async throws {
+        let registry = try await RegistryProcess(scratch)
+        let repository = Repository(host: "0.0.0.0:\(registry.port)", path: "plain")
+        let image = try storeImage(in: store, layers: [noise(1000)])
+        var configuration = quickConfiguration()
+        configuration.insecureHosts = [repository.host]
+        try await withClient(configuration, store) { client in
+            try await client.push(PushRequest(root: image, repository: repository, tags: ["v1"]))
+            #expect(try await client.digest(of: "v1", in: repository) == image.descriptor.digest)
+        }
     }
 
     @Test func `a registry killed in the middle of a blob is continued when it is back`() async throws {
