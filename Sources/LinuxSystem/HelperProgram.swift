@@ -4,9 +4,11 @@ internal import CLinux
 internal import Glibc
 package import SystemPackage
 
-/// A small program of the host that is asked one question: it gets some bytes, answers with some, and ends.
+/// A small program of the host that is asked one question: it gets some bytes, answers with some,
+/// and ends.
 ///
-/// It inherits nothing but descriptors 0 to 2 and the environment it is given, in a process group of its own.
+/// It inherits nothing but descriptors 0 to 2 and the environment it is given, in a process group
+/// of its own.
 package struct HelperProgram: Sendable {
     /// What a program said and how it ended.
     package struct Answer: Sendable {
@@ -37,12 +39,14 @@ package struct HelperProgram: Sendable {
         self.environment = environment
     }
 
-    /// Finds an executable by its name in the directories of a `PATH`; relative directories are passed over.
+    /// Finds an executable by its name in the directories of a `PATH`; relative directories are
+    /// passed over.
     package static func find(_ name: String, searchPath: String) -> FilePath? {
         for directory in searchPath.split(separator: ":") where directory.hasPrefix("/") {
             let candidate = FilePath(String(directory)).appending(name)
             let isExecutable = unsafe candidate.withPlatformString { unsafe access($0, X_OK) == 0 }
-            guard isExecutable, let file = try? Descriptor.open(host: candidate, flags: cl_open_flag_path()),
+            guard isExecutable,
+                let file = try? Descriptor.open(host: candidate, flags: cl_open_flag_path()),
                 (try? file.status().isRegular) == true
             else { continue }
             return candidate
@@ -62,7 +66,8 @@ package struct HelperProgram: Sendable {
         outputByteLimit: Int,
         timeLimit: Duration
     ) throws -> Answer {
-        // Memory files, not pipes: a helper that does not read or that writes at length blocks nobody.
+        // Memory files, not pipes: a helper that does not read or that writes at length blocks
+        // nobody.
         let inputFile = try Descriptor.memory("helper-input")
         try inputFile.write(input)
         try inputFile.seek(to: 0)
@@ -98,7 +103,8 @@ package struct HelperProgram: Sendable {
         }
     }
 
-    private func start(input: Descriptor, complaint: Descriptor) throws(SystemCallError) -> Process {
+    private func start(input: Descriptor, complaint: Descriptor) throws(SystemCallError) -> Process
+    {
         let output = try Descriptor.pipe()
         let descriptors = [input.number, output.write.number, complaint.number]
         let words = [path.string] + arguments
@@ -106,7 +112,15 @@ package struct HelperProgram: Sendable {
         var pid: pid_t = -1
         let result = unsafe withCStrings(words) { arguments in
             unsafe withCStrings(settings) { settings in
-                unsafe cl_spawn(path.string, arguments, settings, descriptors, CInt(descriptors.count), 1, &pid)
+                unsafe cl_spawn(
+                    path.string,
+                    arguments,
+                    settings,
+                    descriptors,
+                    CInt(descriptors.count),
+                    1,
+                    &pid
+                )
             }
         }
         withExtendedLifetime((input, output.write, complaint)) {}
@@ -120,7 +134,8 @@ package struct HelperProgram: Sendable {
         return Process(pid: pid, handle: Descriptor(owning: handle), output: output.read)
     }
 
-    /// Collects the output until the process ended; a grandchild that keeps the pipe open does not hold this up.
+    /// Collects the output until the process ended; a grandchild that keeps the pipe open does not
+    /// hold this up.
     private func converse(
         _ process: Process,
         complaint: Descriptor,
@@ -148,7 +163,9 @@ package struct HelperProgram: Sendable {
             if let status = ended {
                 try complaint.seek(to: 0)
                 let count = unsafe try complaint.read(
-                    into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<Self.complaintByteLimit])
+                    into: UnsafeMutableRawBufferPointer(
+                        rebasing: buffer[..<Self.complaintByteLimit]
+                    )
                 )
                 let text = unsafe String(decoding: buffer[..<count], as: UTF8.self)
                 return Answer(status: status, output: bytes, complaint: text)
@@ -169,7 +186,7 @@ private func withCStrings<Value>(
 ) -> Value {
     var pointers: [UnsafeMutablePointer<CChar>?] = unsafe texts.map { unsafe strdup($0) }
     unsafe pointers.append(nil)
-    defer { for unsafe pointer in unsafe pointers { unsafe free(pointer) } }
+    defer { unsafe pointers.forEach { unsafe free($0) } }
     return unsafe pointers.withUnsafeBufferPointer { buffer in
         guard let base = buffer.baseAddress else {
             preconditionFailure("an array that holds at least its end has an address")

@@ -30,7 +30,8 @@ struct AuthenticationChallenge: Hashable, Sendable {
                 let word = token()
                 if word.isEmpty { return found }
                 skipBlanks()
-                // A name that "=" follows is a parameter of the challenge before it; else a scheme begins.
+                // A name that "=" follows is a parameter of the challenge before it; else a scheme
+                // begins.
                 if peek == UInt8(ascii: "="), !found.isEmpty {
                     position += 1
                     skipBlanks()
@@ -49,7 +50,9 @@ struct AuthenticationChallenge: Hashable, Sendable {
         }
 
         private mutating func skip(blanksAnd separator: UInt8) {
-            while let byte = peek, byte == 0x20 || byte == 0x09 || byte == separator { position += 1 }
+            while let byte = peek, byte == 0x20 || byte == 0x09 || byte == separator {
+                position += 1
+            }
         }
 
         private mutating func token() -> String {

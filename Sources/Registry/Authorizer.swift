@@ -6,9 +6,11 @@ internal import NIOHTTP1
 internal import OCI
 internal import Synchronization
 
-/// Answers the challenges of registries: looks up logins, gets access tokens, and remembers both while they hold.
+/// Answers the challenges of registries: looks up logins, gets access tokens, and remembers both
+/// while they hold.
 ///
-/// A login is shown to the server it belongs to and to the token server that one names, and to nobody else.
+/// A login is shown to the server it belongs to and to the token server that one names, and to
+/// nobody else.
 final class Authorizer: Sendable {
     /// What a request is going to do, in the terms of a token: `repository:library/busybox:pull`.
     typealias Scope = String
@@ -44,7 +46,8 @@ final class Authorizer: Sendable {
 
     /// Tokens are not used in their last seconds, so that none expires on its way.
     private static let expiryMargin: Duration = .seconds(10)
-    /// How long a token holds whose server does not say. Source: distribution-spec, token authentication.
+    /// How long a token holds whose server does not say. Source: distribution-spec, token
+    /// authentication.
     private static let defaultLifetime: Duration = .seconds(60)
     private static let lifetimeMax: Int64 = 24 * 3600
     private static let clientID = "kiln"
@@ -58,7 +61,8 @@ final class Authorizer: Sendable {
         self.source = source
     }
 
-    /// The header to send along, as far as it is known how the server wants it; `nil` before its first challenge.
+    /// The header to send along, as far as it is known how the server wants it; `nil` before its
+    /// first challenge.
     func header(for endpoint: Endpoint, scopes: [Scope]) async throws -> String? {
         switch state.withLock({ $0.methods[endpoint.authority] }) {
         case nil: nil
@@ -126,7 +130,8 @@ final class Authorizer: Sendable {
 
     // MARK: Tokens
 
-    private func realm(of challenge: AuthenticationChallenge, _ endpoint: Endpoint) throws -> Realm {
+    private func realm(of challenge: AuthenticationChallenge, _ endpoint: Endpoint) throws -> Realm
+    {
         guard let text = challenge.parameters["realm"], let url = URL(string: text),
             let scheme = url.scheme?.lowercased(), scheme == "https" || scheme == "http",
             url.host(percentEncoded: true)?.isEmpty == false
@@ -145,7 +150,11 @@ final class Authorizer: Sendable {
         return Realm(address: url, service: challenge.parameters["service"])
     }
 
-    private func tokenHeader(_ endpoint: Endpoint, _ scopes: [Scope], _ realm: Realm) async throws -> String {
+    private func tokenHeader(
+        _ endpoint: Endpoint,
+        _ scopes: [Scope],
+        _ realm: Realm
+    ) async throws -> String {
         let key = TokenKey(authority: endpoint.authority, scopes: scopes)
         let task = state.withLock { state -> Task<Token, any Error> in
             if let token = state.tokens[key], token.expiry > .now { return Task { token } }
@@ -162,7 +171,11 @@ final class Authorizer: Sendable {
         return try await task.value.header
     }
 
-    private func requestToken(_ endpoint: Endpoint, _ scopes: [Scope], _ realm: Realm) async throws -> Token {
+    private func requestToken(
+        _ endpoint: Endpoint,
+        _ scopes: [Scope],
+        _ realm: Realm
+    ) async throws -> Token {
         let login = try await credential(endpoint)
         if case .accessToken(let token) = login {
             return Token(header: "Bearer \(token)", expiry: .now + Self.defaultLifetime)
@@ -194,9 +207,14 @@ final class Authorizer: Sendable {
                 .compactMap({ $0 }).first(where: { !$0.isEmpty }),
             token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
         else {
-            throw RegistryError(.badResponse, "\(hostText(request.url)) answered without a usable token")
+            throw RegistryError(
+                .badResponse,
+                "\(hostText(request.url)) answered without a usable token"
+            )
         }
-        let named = document["expires_in"]?.integer.map { Duration.seconds(min(max($0, 0), Self.lifetimeMax)) }
+        let named = document["expires_in"]?.integer.map {
+            Duration.seconds(min(max($0, 0), Self.lifetimeMax))
+        }
         let lifetime = max(named ?? Self.defaultLifetime, Self.expiryMargin * 2)
         return Token(header: "Bearer \(token)", expiry: .now + lifetime - Self.expiryMargin)
     }
@@ -211,7 +229,8 @@ final class Authorizer: Sendable {
         if let service = realm.service { fields.append(("service", service)) }
         if case .identityToken(let secret) = login {
             fields += [
-                ("client_id", Self.clientID), ("grant_type", "refresh_token"), ("refresh_token", secret),
+                ("client_id", Self.clientID), ("grant_type", "refresh_token"),
+                ("refresh_token", secret),
                 ("scope", scopes.joined(separator: " ")),
             ]
             return HTTPRequest(
@@ -231,7 +250,10 @@ final class Authorizer: Sendable {
         let address = realm.address.absoluteString
         let separator = realm.address.query == nil ? "?" : "&"
         guard let url = URL(string: address + separator + Self.form(fields)) else {
-            throw RegistryError(.badResponse, "\(endpoint.authority) names a token server that cannot be addressed")
+            throw RegistryError(
+                .badResponse,
+                "\(endpoint.authority) names a token server that cannot be addressed"
+            )
         }
         return HTTPRequest(method: .GET, url: url, headers: headers, trust: endpoint.trust)
     }

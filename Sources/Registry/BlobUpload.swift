@@ -7,8 +7,9 @@ internal import OCI
 
 /// The upload of one blob, continued where it broke off as far as the registry can.
 ///
-/// A blob that fits into one part is sent by a single PUT, what every registry takes; a longer one by a PATCH a part.
-/// After a lost connection the registry is asked how much it has. Source: OCI distribution-spec v1.1, "Pushing blobs".
+/// A blob that fits into one part is sent by a single PUT, what every registry takes; a longer one
+/// by a PATCH a part. After a lost connection the registry is asked how much it has. Source: OCI
+/// distribution-spec v1.1, "Pushing blobs".
 struct BlobUpload: Sendable {
     let blob: OCI.Descriptor
     let file: LinuxSystem.Descriptor
@@ -36,14 +37,18 @@ struct BlobUpload: Sendable {
                 var current: Position
                 if let position { current = position } else { current = try await begin() }
                 position = current
-                while blob.size - current.offset > partByteCount || (current.offset > 0 && current.offset < blob.size) {
+                while blob.size - current.offset > partByteCount
+                    || (current.offset > 0 && current.offset < blob.size)
+                {
                     try await sendPart(&current)
                     position = current
                     failureCount = 0
                 }
                 try await finish(current)
                 return
-            } catch let error as RegistryError where error.isTransient || invalidates(position, error) {
+            } catch let error as RegistryError
+                where error.isTransient || invalidates(position, error)
+            {
                 failureCount += 1
                 try await session.pause(after: error, failureCount: failureCount)
                 position = error.isTransient ? try await whereabouts(of: position) : nil
@@ -52,10 +57,12 @@ struct BlobUpload: Sendable {
         }
     }
 
-    /// Whether an error means that the registry forgot an upload, or does not agree with us about what it has.
+    /// Whether an error means that the registry forgot an upload, or does not agree with us about
+    /// what it has.
     private func invalidates(_ position: Position?, _ error: RegistryError) -> Bool {
         guard let position else { return false }
-        return error.status == 404 || error.status == 416 || (error.status == 400 && position.offset > 0)
+        return error.status == 404 || error.status == 416
+            || (error.status == 400 && position.offset > 0)
     }
 
     private func begin() async throws -> Position {
@@ -92,13 +99,21 @@ struct BlobUpload: Sendable {
         position.offset += count
     }
 
-    /// Sends the only part, or nothing when all parts are there, and has the registry check the digest.
+    /// Sends the only part, or nothing when all parts are there, and has the registry check the
+    /// digest.
     private func finish(_ position: Position) async throws {
         let count = position.offset == 0 ? blob.size : 0
         let base = position.location.absoluteString
         let separator = position.location.query == nil ? "?" : "&"
-        guard let url = URL(string: "\(base)\(separator)digest=\(percentEncoded(blob.digest.description))") else {
-            throw RegistryError(.badResponse, "\(endpoint.authority) gave an upload address that cannot be used")
+        guard
+            let url = URL(
+                string: "\(base)\(separator)digest=\(percentEncoded(blob.digest.description))"
+            )
+        else {
+            throw RegistryError(
+                .badResponse,
+                "\(endpoint.authority) gave an upload address that cannot be used"
+            )
         }
         _ = try await session.performOnce(
             RegistryCall(
@@ -119,14 +134,20 @@ struct BlobUpload: Sendable {
         let answer: RegistrySession.Answer
         do {
             answer = try await session.perform(
-                RegistryCall(method: .GET, target: .address(position.location), scopes: scopes, accepted: [204]),
+                RegistryCall(
+                    method: .GET,
+                    target: .address(position.location),
+                    scopes: scopes,
+                    accepted: [204]
+                ),
                 at: endpoint
             )
         } catch is RegistryError {
             return nil
         }
         // "0-0" may mean nothing or one byte: not worth continuing.
-        guard let range = answer.header("Range"), let last = UploadRange(range)?.last, last > 0, last < blob.size,
+        guard let range = answer.header("Range"), let last = UploadRange(range)?.last, last > 0,
+            last < blob.size,
             let location = try? location(of: answer, otherwise: position.location)
         else { return nil }
         return Position(location: location, offset: last + 1)
@@ -146,7 +167,10 @@ struct BlobUpload: Sendable {
             return upgraded(url, answer.url)
         }
         if let otherwise { return otherwise }
-        throw RegistryError(.badResponse, "\(hostText(answer.url)) began an upload without saying where")
+        throw RegistryError(
+            .badResponse,
+            "\(hostText(answer.url)) began an upload without saying where"
+        )
     }
 
     /// A registry behind a TLS proxy may name itself by plain HTTP: the connection stays on TLS.
@@ -168,7 +192,8 @@ struct UploadRange: Hashable {
     init?(_ text: String) {
         let body = text.hasPrefix("bytes=") ? text.dropFirst(6) : text[...]
         let ends = body.split(separator: "-", omittingEmptySubsequences: false)
-        guard ends.count == 2, let first = Int64(ends[0]), let last = Int64(ends[1]), first == 0, last >= first
+        guard ends.count == 2, let first = Int64(ends[0]), let last = Int64(ends[1]), first == 0,
+            last >= first
         else { return nil }
         self.first = first
         self.last = last

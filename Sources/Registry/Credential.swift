@@ -14,7 +14,8 @@ package protocol CredentialSource: Sendable {
     /// The login for a registry; `nil` means anonymous.
     ///
     /// - Parameter host: The registry as references name it, `docker.io` or `host:port`.
-    /// - Throws: `RegistryError` with code `credentials` when the login cannot be told. It is never taken for "none".
+    /// - Throws: `RegistryError` with code `credentials` when the login cannot be told. It is never
+    ///   taken for "none".
     func credential(forRegistry host: String) async throws -> Credential?
 }
 

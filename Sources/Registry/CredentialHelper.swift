@@ -6,8 +6,8 @@ internal import SystemPackage
 
 /// A `docker-credential-NAME` program of this machine.
 ///
-/// It gets the name of a server on its standard input and answers with a JSON object of `Username` and `Secret`.
-/// Source: github.com/docker/docker-credential-helpers, "Development".
+/// It gets the name of a server on its standard input and answers with a JSON object of `Username`
+/// and `Secret`. Source: github.com/docker/docker-credential-helpers, "Development".
 struct CredentialHelper: Sendable {
     /// Longest answer, in bytes.
     private static let answerByteLimit = 1 << 20
@@ -27,7 +27,8 @@ struct CredentialHelper: Sendable {
         let isPlain = suffix.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"),
+                UInt8(ascii: "."):
                 true
             default: false
             }
@@ -71,7 +72,10 @@ struct CredentialHelper: Sendable {
             let said = String(decoding: answer.output.prefix(1024), as: UTF8.self)
             if said.contains(Self.notFoundAnswer) { return nil }
             let reason = singleLine(said.isEmpty ? answer.complaint : said)
-            throw failure(server, "it ended with status \(answer.status)\(reason.isEmpty ? "" : ": \(reason)")")
+            throw failure(
+                server,
+                "it ended with status \(answer.status)\(reason.isEmpty ? "" : ": \(reason)")"
+            )
         }
         return try parse(answer.output, server)
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A server that speaks the distribution protocol for a registry: the registry itself, or a mirror of it.
+/// A server that speaks the distribution protocol for a registry: the registry itself, or a mirror
+/// of it.
 struct Endpoint: Hashable, Sendable {
     /// What a connection to a server must prove.
     enum Trust: Sendable {
@@ -44,7 +45,8 @@ struct Endpoint: Hashable, Sendable {
         )
     }
 
-    private init(authority: String, pathPrefix: String, insecureHosts: Set<String>, isMirror: Bool) {
+    private init(authority: String, pathPrefix: String, insecureHosts: Set<String>, isMirror: Bool)
+    {
         self.authority = authority
         self.pathPrefix = pathPrefix
         self.isMirror = isMirror
@@ -75,7 +77,8 @@ struct Endpoint: Hashable, Sendable {
         pathPrefix.isEmpty ? repository.path : "\(pathPrefix)/\(repository.path)"
     }
 
-    /// Whether a host, with or without a port, is this machine by its very name: `localhost`, `127.0.0.0/8`, `::1`.
+    /// Whether a host, with or without a port, is this machine by its very name: `localhost`,
+    /// `127.0.0.0/8`, `::1`.
     static func isLoopback(_ authority: String) -> Bool {
         let name = hostName(authority)
         if name == "localhost" || name == "::1" { return true }
@@ -86,7 +89,8 @@ struct Endpoint: Hashable, Sendable {
     /// A host without its port and without the brackets of an IPv6 address.
     static func hostName(_ authority: String) -> String {
         if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
-            return String(authority[authority.index(after: authority.startIndex)..<end]).lowercased()
+            return String(authority[authority.index(after: authority.startIndex)..<end])
+                .lowercased()
         }
         let colons = authority.utf8.count { $0 == UInt8(ascii: ":") }
         guard colons == 1, let colon = authority.firstIndex(of: ":") else {
@@ -97,7 +101,8 @@ struct Endpoint: Hashable, Sendable {
 }
 
 extension RegistryConfiguration {
-    /// The servers to ask for a repository when something is read, in order; the registry itself is last.
+    /// The servers to ask for a repository when something is read, in order; the registry itself is
+    /// last.
     func pullEndpoints(_ repository: Repository) -> [Endpoint] {
         let mirrors = (mirrors[repository.host] ?? []).map {
             Endpoint(mirror: $0, insecureHosts: insecureHosts)

@@ -3,7 +3,8 @@
 internal import LinuxSystem
 internal import NIOCore
 
-/// A stretch of an open file as the body of a request, read piece by piece without holding a thread.
+/// A stretch of an open file as the body of a request, read piece by piece without holding a
+/// thread.
 struct FileStretch: AsyncSequence, Sendable {
     typealias Element = ByteBuffer
 
@@ -32,8 +33,13 @@ struct FileStretch: AsyncSequence, Sendable {
             let file = stretch.file
             let piece = try await blocking {
                 var buffer = ByteBufferAllocator().buffer(capacity: count)
-                let read = unsafe try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { space in
-                    unsafe try file.read(into: UnsafeMutableRawBufferPointer(rebasing: space[..<count]), at: position)
+                let read = unsafe try buffer.writeWithUnsafeMutableBytes(
+                    minimumWritableBytes: count
+                ) { space in
+                    unsafe try file.read(
+                        into: UnsafeMutableRawBufferPointer(rebasing: space[..<count]),
+                        at: position
+                    )
                 }
                 if read == 0 { throw CutShort() }
                 return buffer

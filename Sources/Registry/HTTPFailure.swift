@@ -9,8 +9,8 @@ internal import NIOSSL
 internal import OCI
 internal import SystemPackage
 
-/// Tells what the HTTP client threw as a `RegistryError` whose message is a bare reason; errors of our own and
-/// cancellation pass through.
+/// Tells what the HTTP client threw as a `RegistryError` whose message is a bare reason; errors of
+/// our own and cancellation pass through.
 func translated(_ error: any Error, url: URL) -> any Error {
     let host = hostText(url)
     switch error {
@@ -21,8 +21,12 @@ func translated(_ error: any Error, url: URL) -> any Error {
         if case .connectTimeout = error { return silence(host, error) }
         return lost(host, error)
     case let error as IOError:
-        let neverStood: Set<Errno> = [.connectionRefused, .noRouteToHost, .networkUnreachable, .hostIsDown]
-        let verb = neverStood.contains(Errno(rawValue: error.errnoCode)) ? "cannot connect to" : "lost the connection to"
+        let neverStood: Set<Errno> = [
+            .connectionRefused, .noRouteToHost, .networkUnreachable, .hostIsDown,
+        ]
+        let verb =
+            neverStood.contains(Errno(rawValue: error.errnoCode))
+            ? "cannot connect to" : "lost the connection to"
         return RegistryError(
             .unavailable,
             "\(verb) \(host): \(reason(of: error))",
@@ -153,14 +157,19 @@ func failure(
     }
 }
 
-/// The first error of a distribution answer, `CODE: message`, or `nil` when the body says nothing readable.
+/// The first error of a distribution answer, `CODE: message`, or `nil` when the body says nothing
+/// readable.
 private func explanation(_ body: [UInt8]) -> String? {
     guard let document = try? JSONValue(parsing: body) else { return nil }
     guard let error = document["errors"]?.elements?.first else {
         // Token servers answer with `details` or with OAuth's members.
-        let text = document["details"]?.text ?? document["error_description"]?.text ?? document["error"]?.text
+        let text =
+            document["details"]?.text ?? document["error_description"]?.text
+            ?? document["error"]?.text
         return text.map { singleLine($0) }
     }
-    let words = [error["code"]?.text, error["message"]?.text].compactMap { $0 }.filter { !$0.isEmpty }
+    let words = [error["code"]?.text, error["message"]?.text].compactMap { $0 }.filter {
+        !$0.isEmpty
+    }
     return words.isEmpty ? nil : singleLine(words.joined(separator: ": "))
 }

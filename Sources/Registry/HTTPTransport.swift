@@ -23,7 +23,8 @@ struct HTTPRequest: Sendable {
     var trust: Endpoint.Trust
 }
 
-/// Sends requests one by one: connections, TLS, redirections and time limits, but neither retries nor logins.
+/// Sends requests one by one: connections, TLS, redirections and time limits, but neither retries
+/// nor logins.
 ///
 /// Threads and connections are made at the first request, so a build that never dials pays nothing.
 final class HTTPTransport: Sendable {
@@ -56,10 +57,11 @@ final class HTTPTransport: Sendable {
         if case .open(let client) = last { try? await client.shutdown() }
     }
 
-    /// Sends a request, follows redirections, and gives the head of the answer with its body still to be read.
+    /// Sends a request, follows redirections, and gives the head of the answer with its body still
+    /// to be read.
     ///
-    /// The `Authorization` header stays behind when a redirection leads to another scheme, host or port. Bodies are only
-    /// sent again on 307 and 308.
+    /// The `Authorization` header stays behind when a redirection leads to another scheme, host or
+    /// port. Bodies are only sent again on 307 and 308.
     ///
     /// - Throws: `RegistryError`, its message a bare reason; `CancellationError`.
     func send(_ original: HTTPRequest) async throws -> HTTPClientResponse {
@@ -77,8 +79,13 @@ final class HTTPTransport: Sendable {
 
     /// Reads a body to its end.
     ///
-    /// - Throws: `tooLarge` beyond `byteLimit`; `timedOut`; `unavailable` when the connection is lost.
-    func collect(_ response: HTTPClientResponse, byteLimit: Int, from url: URL) async throws -> [UInt8] {
+    /// - Throws: `tooLarge` beyond `byteLimit`; `timedOut`; `unavailable` when the connection is
+    ///   lost.
+    func collect(
+        _ response: HTTPClientResponse,
+        byteLimit: Int,
+        from url: URL
+    ) async throws -> [UInt8] {
         try await withTimeLimit(timeouts.document, of: url) {
             do {
                 var bytes: [UInt8] = []
@@ -120,16 +127,23 @@ final class HTTPTransport: Sendable {
             limit = nil
         }
         do {
-            return try await client().execute(outgoing, deadline: limit.map { .now() + $0 } ?? .distantFuture)
+            return try await client().execute(
+                outgoing,
+                deadline: limit.map { .now() + $0 } ?? .distantFuture
+            )
         } catch {
             throw translated(error, url: request.url)
         }
     }
 
-    private func redirection(of request: HTTPRequest, by response: HTTPClientResponse) throws -> HTTPRequest? {
+    private func redirection(
+        of request: HTTPRequest,
+        by response: HTTPClientResponse
+    ) throws -> HTTPRequest? {
         let status = response.status.code
         let isSafe = request.method == .GET || request.method == .HEAD
-        guard [301, 302, 303, 307, 308].contains(status), isSafe || status == 307 || status == 308 else {
+        guard [301, 302, 303, 307, 308].contains(status), isSafe || status == 307 || status == 308
+        else {
             return nil
         }
         guard let location = response.headers.first(name: "Location"),
@@ -158,7 +172,10 @@ final class HTTPTransport: Sendable {
             case .open(let client): return client
             case .closed: throw RegistryError(.closed, "the registry client was shut down")
             case .unused:
-                let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+                let client = HTTPClient(
+                    eventLoopGroupProvider: .singleton,
+                    configuration: configuration
+                )
                 state = .open(client)
                 return client
             }
@@ -173,7 +190,8 @@ final class HTTPTransport: Sendable {
             read: TimeAmount(timeouts.idle),
             write: TimeAmount(timeouts.idle)
         )
-        // Big blobs flow faster over connections of their own than over the windows of one shared HTTP/2 connection.
+        // Big blobs flow faster over connections of their own than over the windows of one shared
+        // HTTP/2 connection.
         configuration.httpVersion = .http1Only
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 32
         // Retries are counted and spaced in one place, RetryPolicy.
@@ -187,7 +205,8 @@ extension TimeAmount {
     init(_ duration: Duration) {
         let (seconds, attoseconds) = duration.components
         self = .nanoseconds(
-            Int64(clamping: seconds).multipliedSaturating(by: 1_000_000_000) + attoseconds / 1_000_000_000
+            Int64(clamping: seconds).multipliedSaturating(by: 1_000_000_000) + attoseconds
+                / 1_000_000_000
         )
     }
 }
@@ -214,11 +233,13 @@ func address(_ text: String, relativeTo base: URL) -> URL? {
 func sameOrigin(_ left: URL, _ right: URL) -> Bool {
     func port(_ url: URL) -> Int { url.port ?? (url.scheme?.lowercased() == "https" ? 443 : 80) }
     return left.scheme?.lowercased() == right.scheme?.lowercased()
-        && left.host(percentEncoded: true)?.lowercased() == right.host(percentEncoded: true)?.lowercased()
+        && left.host(percentEncoded: true)?.lowercased()
+            == right.host(percentEncoded: true)?.lowercased()
         && port(left) == port(right)
 }
 
-/// A server in the words of an error: host and port, never path or query, which may hold a signature.
+/// A server in the words of an error: host and port, never path or query, which may hold a
+/// signature.
 func hostText(_ url: URL) -> String {
     let host = url.host(percentEncoded: false) ?? "the server"
     guard let port = url.port else { return host }

@@ -23,10 +23,11 @@ package struct ManifestDocument: Sendable {
 
     /// Reads and checks a document.
     ///
-    /// - Parameter mediaType: What the server says it is, if anything. Where the document itself names its type, the two
-    ///   must not contradict each other.
-    /// - Throws: `OCIError` with code `invalidManifest`: JSON that is broken or names a member twice, members of both
-    ///   kinds of document, sizes below zero, too many layers, or a type that is neither image nor index.
+    /// - Parameter mediaType: What the server says it is, if anything. Where the document itself
+    ///   names its type, the two must not contradict each other.
+    /// - Throws: `OCIError` with code `invalidManifest`: JSON that is broken or names a member
+    ///   twice, members of both kinds of document, sizes below zero, too many layers, or a type
+    ///   that is neither image nor index.
     package init(parsing bytes: [UInt8], mediaType: String? = nil) throws(OCIError) {
         let json = try JSONValue(parsing: bytes)
         guard case .object = json else { throw Self.invalid("it is no JSON object") }
@@ -61,7 +62,8 @@ package struct ManifestDocument: Sendable {
         descriptor = Descriptor(mediaType: type, digest: Digest.of(bytes), size: Int64(bytes.count))
     }
 
-    /// The media type that counts: the document's own, else the announced one, else what its members tell.
+    /// The media type that counts: the document's own, else the announced one, else what its
+    /// members tell.
     private static func type(of json: JSONValue, announced: String?) throws(OCIError) -> String {
         guard json["schemaVersion"]?.integer == 2 else {
             throw invalid("its schemaVersion is not 2; older image formats cannot be read")
@@ -69,7 +71,9 @@ package struct ManifestDocument: Sendable {
         let announced = announced.flatMap { isKnown($0) ? $0 : nil }
         if let own = json["mediaType"] {
             guard let own = own.text, isKnown(own) else {
-                throw invalid("its media type \(own.encodedText.prefix(100)) is no image and no index")
+                throw invalid(
+                    "its media type \(own.encodedText.prefix(100)) is no image and no index"
+                )
             }
             if let announced, announced != own {
                 throw invalid("it calls itself \(own), but was announced as \(announced)")
@@ -90,8 +94,14 @@ package struct ManifestDocument: Sendable {
         } catch DecodingError.keyNotFound(let key, let context) {
             throw invalid("\(path(context.codingPath + [key])) is missing")
         } catch DecodingError.dataCorrupted(let context) {
-            throw invalid("\(path(context.codingPath)) is wrong: \(singleLine(context.debugDescription))")
-        } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {
+            throw invalid(
+                "\(path(context.codingPath)) is wrong: \(singleLine(context.debugDescription))"
+            )
+        } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(
+            _,
+            let context
+        )
+        {
             throw invalid("\(path(context.codingPath)) has the wrong type")
         } catch {
             throw invalid(singleLine("\(error)"))
@@ -99,7 +109,8 @@ package struct ManifestDocument: Sendable {
     }
 
     private static func path(_ keys: [any CodingKey]) -> String {
-        let text = keys.map { key in key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)" }.joined()
+        let text = keys.map { key in key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)" }
+            .joined()
         return text.isEmpty ? "the document" : String(text.drop { $0 == "." })
     }
 
@@ -115,7 +126,9 @@ package struct ManifestDocument: Sendable {
             var names: Set<String> = []
             for member in value.members {
                 guard names.insert(member.name).inserted else {
-                    throw invalid("its member \"\(singleLine(member.name, characterLimit: 80))\" stands twice")
+                    throw invalid(
+                        "its member \"\(singleLine(member.name, characterLimit: 80))\" stands twice"
+                    )
                 }
                 rest.append(member.value)
             }

@@ -11,25 +11,32 @@ package import OCI
 extension RegistryClient {
     /// Brings a blob into the store, unless it is there.
     ///
-    /// What an earlier try left, even one of another process that was killed, is continued where the server can; bytes
-    /// are checked as a whole at the end. Progress is told to every caller that waits for the blob.
+    /// What an earlier try left, even one of another process that was killed, is continued where
+    /// the server can; bytes are checked as a whole at the end. Progress is told to every caller
+    /// that waits for the blob.
     ///
-    /// - Throws: `RegistryError` as a whole sentence: `digestMismatch` and `sizeMismatch` when the registry's bytes are
-    ///   not those the descriptor names; `ContentStoreError` when the store cannot take them; `CancellationError`.
+    /// - Throws: `RegistryError` as a whole sentence: `digestMismatch` and `sizeMismatch` when the
+    ///   registry's bytes are not those the descriptor names; `ContentStoreError` when the store
+    ///   cannot take them; `CancellationError`.
     package func fetch(
         _ blob: OCI.Descriptor,
         from repository: Repository,
         progress: ProgressHandler? = nil
     ) async throws {
-        // A transfer that another caller began may fail for a reason of its own, as its login: then ours is tried.
+        // A transfer that another caller began may fail for a reason of its own, as its login: then
+        // ours is tried.
         for _ in 0..<2 {
             if content.contains(blob.digest) {
                 progress?(blob.progress(.alreadyThere, blob.size))
                 return
             }
-            let outcome = try await transfers.join(blob.digest, progress: progress) { [self] report in
+            let outcome = try await transfers.join(blob.digest, progress: progress) {
+                [self] report in
                 try await gate.run {
-                    try await askingEach(of: repository, to: "pull blob \(blob.digest) of \(repository)") {
+                    try await askingEach(
+                        of: repository,
+                        to: "pull blob \(blob.digest) of \(repository)"
+                    ) {
                         try await download(blob, from: repository, at: $0, report)
                     }
                 }
@@ -46,7 +53,8 @@ extension RegistryClient {
 
     /// A whole small blob, as an image config, from the store or the registry.
     ///
-    /// - Throws: `tooLarge` when the descriptor names more than `byteLimit` bytes, before anything is asked for.
+    /// - Throws: `tooLarge` when the descriptor names more than `byteLimit` bytes, before anything
+    ///   is asked for.
     package func read(
         _ blob: OCI.Descriptor,
         from repository: Repository,
@@ -93,10 +101,12 @@ extension RegistryClient {
                 try await receive(blob, into: partial, from: repository, at: endpoint, report)
                 try await blocking { [partial] in try partial.commit(expectedSize: blob.size) }
             } catch let error as RegistryError where error.isTransient {
-                failureCount = partial.offset - before >= Self.usefulByteCount ? 1 : failureCount + 1
+                failureCount =
+                    partial.offset - before >= Self.usefulByteCount ? 1 : failureCount + 1
                 try await session.pause(after: error, failureCount: failureCount)
             } catch let error as ContentStoreError where error.code == .digestMismatch {
-                // Bytes of an earlier try may have been wrong; the store dropped them all. Once more from the start.
+                // Bytes of an earlier try may have been wrong; the store dropped them all. Once
+                // more from the start.
                 guard before > 0 else {
                     throw RegistryError(
                         .digestMismatch,
@@ -166,7 +176,8 @@ extension RegistryClient {
         }
     }
 
-    /// Checks that an answer begins where `partial` ends; sets `partial` back when the server begins anew.
+    /// Checks that an answer begins where `partial` ends; sets `partial` back when the server
+    /// begins anew.
     private func agreeOnStart(
         _ answer: RegistrySession.Answer,
         _ blob: OCI.Descriptor,
@@ -176,7 +187,9 @@ extension RegistryClient {
         switch answer.status {
         case 206:
             let range = answer.header("Content-Range").flatMap(ContentRange.init)
-            guard let range, range.first == partial.offset, range.total == nil || range.total == blob.size else {
+            guard let range, range.first == partial.offset,
+                range.total == nil || range.total == blob.size
+            else {
                 try await reset(partial)
                 throw RegistryError(
                     .badResponse,
@@ -258,7 +271,8 @@ struct ContentRange: Hashable {
         let parts = text.dropFirst(6).split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2 else { return nil }
         let ends = parts[0].split(separator: "-", omittingEmptySubsequences: false)
-        guard ends.count == 2, let first = Int64(ends[0]), let last = Int64(ends[1]), first >= 0, last >= first
+        guard ends.count == 2, let first = Int64(ends[0]), let last = Int64(ends[1]), first >= 0,
+            last >= first
         else { return nil }
         self.first = first
         self.last = last

@@ -14,12 +14,17 @@ extension RegistryClient {
 
     /// Finds the manifest or index that a reference names, and stores it.
     ///
-    /// A reference with a digest whose manifest is in the store never dials. A tag always dials, by a HEAD when `known`
-    /// says what it meant the last time.
+    /// A reference with a digest whose manifest is in the store never dials. A tag always dials, by
+    /// a HEAD when `known` says what it meant the last time.
     ///
-    /// - Parameter known: The digest this tag had, if that is remembered; saves fetching it again when it still does.
-    /// - Throws: `RegistryError` as a whole sentence; `ContentStoreError` when the store cannot take it.
-    package func resolve(_ reference: Reference, known: Digest? = nil) async throws -> ManifestDocument {
+    /// - Parameter known: The digest this tag had, if that is remembered; saves fetching it again
+    ///   when it still does.
+    /// - Throws: `RegistryError` as a whole sentence; `ContentStoreError` when the store cannot
+    ///   take it.
+    package func resolve(
+        _ reference: Reference,
+        known: Digest? = nil
+    ) async throws -> ManifestDocument {
         let reference = reference.withDefaultTag
         let repository = Repository(reference)
         if let digest = reference.digest {
@@ -36,15 +41,22 @@ extension RegistryClient {
         }
     }
 
-    /// The manifest or index of a digest: from the store, else from the registry, and then into the store.
+    /// The manifest or index of a digest: from the store, else from the registry, and then into the
+    /// store.
     package func manifest(
         _ digest: Digest,
         mediaType: String? = nil,
         in repository: Repository
     ) async throws -> ManifestDocument {
         if let stored = try await storedManifest(digest, mediaType: mediaType) { return stored }
-        return try await askingEach(of: repository, to: "pull manifest \(repository)@\(digest)") { endpoint in
-            try await fetchManifest(digest.description, expected: digest, in: repository, at: endpoint)
+        return try await askingEach(of: repository, to: "pull manifest \(repository)@\(digest)") {
+            endpoint in
+            try await fetchManifest(
+                digest.description,
+                expected: digest,
+                in: repository,
+                at: endpoint
+            )
         }
     }
 
@@ -65,14 +77,24 @@ extension RegistryClient {
                 try content.read(digest, byteLimit: RegistryLimit.manifestByteCount)
             }
             return try ManifestDocument(parsing: bytes, mediaType: mediaType)
-        } catch let error as ContentStoreError where error.code == .corrupt || error.code == .notFound {
+        } catch let error as ContentStoreError
+            where error.code == .corrupt || error.code == .notFound
+        {
             return nil
         } catch let error as OCIError {
-            throw RegistryError(.badResponse, "cannot use manifest \(digest): \(error.message)", cause: error)
+            throw RegistryError(
+                .badResponse,
+                "cannot use manifest \(digest): \(error.message)",
+                cause: error
+            )
         }
     }
 
-    private func peek(_ tag: String, in repository: Repository, at endpoint: Endpoint) async throws -> Digest? {
+    private func peek(
+        _ tag: String,
+        in repository: Repository,
+        at endpoint: Endpoint
+    ) async throws -> Digest? {
         let answer = try await session.perform(
             manifestCall(.HEAD, tag, repository, endpoint),
             at: endpoint
@@ -107,7 +129,9 @@ extension RegistryClient {
                     + singleLine(announced, characterLimit: 80)
             )
         }
-        let type = answer.header("Content-Type").map { String($0.prefix { $0 != ";" && $0 != " " }) }
+        let type = answer.header("Content-Type").map {
+            String($0.prefix { $0 != ";" && $0 != " " })
+        }
         let document = try ManifestDocument(parsing: body, mediaType: type)
         _ = try await blocking { [content] in try content.put(body) }
         return document

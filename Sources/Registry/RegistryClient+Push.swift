@@ -13,10 +13,11 @@ package struct PushRequest: Sendable {
     package var repository: Repository
     /// Tags that will point at the root; without any it can be had by its digest only.
     package var tags: [String]
-    /// Repositories of the same registry that are known to hold a blob, so that it need not be sent.
+    /// Repositories of the same registry that are known to hold a blob, so that it need not be
+    /// sent.
     package var mountSources: [Digest: [Repository]] = [:]
-    /// Brings a blob into the content store; called only for what the registry lacks, so a layer that was never pulled
-    /// and that the registry has already is not pulled now.
+    /// Brings a blob into the content store; called only for what the registry lacks, so a layer
+    /// that was never pulled and that the registry has already is not pulled now.
     package var obtain: @Sendable (OCI.Descriptor) async throws -> Void
 
     package init(
@@ -33,24 +34,34 @@ package struct PushRequest: Sendable {
 }
 
 extension RegistryClient {
-    /// Sends an image with all it needs. Blobs go first and side by side, then manifests from the leaves up, tags last:
-    /// what can be seen in the registry is whole at any time.
+    /// Sends an image with all it needs. Blobs go first and side by side, then manifests from the
+    /// leaves up, tags last: what can be seen in the registry is whole at any time.
     ///
-    /// - Throws: `RegistryError` as a whole sentence; what `obtain` throws; `ContentStoreError`; `CancellationError`.
+    /// - Throws: `RegistryError` as a whole sentence; what `obtain` throws; `ContentStoreError`;
+    ///   `CancellationError`.
     package func push(_ request: PushRequest, progress: ProgressHandler? = nil) async throws {
-        let names = request.tags.isEmpty ? ["@\(request.root.descriptor.digest)"] : request.tags.map { ":\($0)" }
+        let names =
+            request.tags.isEmpty
+            ? ["@\(request.root.descriptor.digest)"] : request.tags.map { ":\($0)" }
         let undertaking = "push \(request.repository)\(names.joined(separator: ","))"
         do {
             let endpoint = configuration.pushEndpoint(request.repository)
             let plan = try await plan(request.root)
             try await withThrowingTaskGroup { group in
                 for blob in plan.blobs {
-                    group.addTask { [self] in try await send(blob, of: request, to: endpoint, progress) }
+                    group.addTask { [self] in
+                        try await send(blob, of: request, to: endpoint, progress)
+                    }
                 }
                 try await group.waitForAll()
             }
             for document in plan.manifests {
-                try await put(document, as: document.descriptor.digest.description, of: request, to: endpoint)
+                try await put(
+                    document,
+                    as: document.descriptor.digest.description,
+                    of: request,
+                    to: endpoint
+                )
                 progress?(document.descriptor.progress(.done, document.descriptor.size))
             }
             for tag in request.tags {
@@ -86,11 +97,13 @@ extension RegistryClient {
         guard seen.insert(document.descriptor.digest).inserted else { return }
         switch document.content {
         case .image(let manifest):
-            for blob in [manifest.config] + manifest.layers where seen.insert(blob.digest).inserted {
+            for blob in [manifest.config] + manifest.layers where seen.insert(blob.digest).inserted
+            {
                 if !Self.staysElsewhere(blob) { plan.blobs.append(blob) }
             }
         case .index(let index):
-            guard depth < RegistryLimit.indexDepth, index.manifests.count <= RegistryLimit.indexManifestCount
+            guard depth < RegistryLimit.indexDepth,
+                index.manifests.count <= RegistryLimit.indexManifestCount
             else {
                 throw RegistryError(
                     .tooLarge,
@@ -98,7 +111,9 @@ extension RegistryClient {
                 )
             }
             for child in index.manifests {
-                guard let stored = try await storedManifest(child.digest, mediaType: child.mediaType) else {
+                guard
+                    let stored = try await storedManifest(child.digest, mediaType: child.mediaType)
+                else {
                     throw RegistryError(.notFound, "manifest \(child.digest) is not in the store")
                 }
                 try await add(stored, to: &plan, &seen, depth: depth + 1)
@@ -179,7 +194,11 @@ extension RegistryClient {
         case needed(URL?)
     }
 
-    private func negotiate(_ blob: OCI.Descriptor, _ request: PushRequest, _ endpoint: Endpoint) async throws -> Start {
+    private func negotiate(
+        _ blob: OCI.Descriptor,
+        _ request: PushRequest,
+        _ endpoint: Endpoint
+    ) async throws -> Start {
         let repository = request.repository
         if try await has(blob, repository, endpoint) { return .alreadyThere }
         let source = (request.mountSources[blob.digest] ?? []).first { source in
@@ -189,7 +208,11 @@ extension RegistryClient {
         return try await mount(blob, from: source, repository, endpoint)
     }
 
-    private func has(_ blob: OCI.Descriptor, _ repository: Repository, _ endpoint: Endpoint) async throws -> Bool {
+    private func has(
+        _ blob: OCI.Descriptor,
+        _ repository: Repository,
+        _ endpoint: Endpoint
+    ) async throws -> Bool {
         let answer = try await session.perform(
             RegistryCall(
                 method: .HEAD,
@@ -202,7 +225,8 @@ extension RegistryClient {
         return answer.status == 200
     }
 
-    /// Asks the registry to take a blob over from another repository; where it will not, the blob must be sent.
+    /// Asks the registry to take a blob over from another repository; where it will not, the blob
+    /// must be sent.
     private func mount(
         _ blob: OCI.Descriptor,
         from source: Repository,
@@ -221,7 +245,9 @@ extension RegistryClient {
         do {
             let answer = try await session.perform(call, at: endpoint)
             if answer.status == 201 { return .alreadyThere }
-            return .needed(answer.header("Location").flatMap { address($0, relativeTo: answer.url) })
+            return .needed(
+                answer.header("Location").flatMap { address($0, relativeTo: answer.url) }
+            )
         } catch let error as RegistryError where !error.isTransient {
             return .needed(nil)
         }

@@ -5,9 +5,9 @@ package import OCI
 
 /// A client of the OCI distribution protocol: pulls into and pushes from a content store.
 ///
-/// All that is received is checked against digest and size before anybody sees it. Nothing is dialled and no thread is
-/// started before the first call that needs the network. Safe to use from many tasks; one blob that many of them want is
-/// fetched once.
+/// All that is received is checked against digest and size before anybody sees it. Nothing is
+/// dialled and no thread is started before the first call that needs the network. Safe to use from
+/// many tasks; one blob that many of them want is fetched once.
 ///
 /// Source: OCI distribution-spec v1.1.
 package final class RegistryClient: Sendable {
@@ -17,14 +17,18 @@ package final class RegistryClient: Sendable {
     let transfers = SharedTransfers()
     let gate: TransferGate
 
-    package init(configuration: RegistryConfiguration = RegistryConfiguration(), content: ContentStore) {
+    package init(
+        configuration: RegistryConfiguration = RegistryConfiguration(),
+        content: ContentStore
+    ) {
         self.configuration = configuration
         self.content = content
         session = RegistrySession(configuration: configuration)
         gate = TransferGate(limit: max(1, configuration.transferCountMax))
     }
 
-    /// Ends all connections and returns when they are closed; calls that run fail. The client cannot be used again.
+    /// Ends all connections and returns when they are closed; calls that run fail. The client
+    /// cannot be used again.
     package func shutdown() async { await session.transport.shutdown() }
 
     /// Asks the servers of a repository in turn until one succeeds; mirrors first.
@@ -42,19 +46,27 @@ package final class RegistryClient: Sendable {
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
-                // A mirror is a convenience: whatever is wrong with it, the registry itself decides.
+                // A mirror is a convenience: whatever is wrong with it, the registry itself
+                // decides.
                 continue
             }
         }
         guard let origin = endpoints.last else {
-            throw RegistryError(.notFound, "cannot \(undertaking()): no server is known for \(repository.host)")
+            throw RegistryError(
+                .notFound,
+                "cannot \(undertaking()): no server is known for \(repository.host)"
+            )
         }
         do {
             return try await body(origin)
         } catch let error as RegistryError {
             throw error.failing(undertaking())
         } catch let error as OCIError {
-            throw RegistryError(.badResponse, "cannot \(undertaking()): \(error.message)", cause: error)
+            throw RegistryError(
+                .badResponse,
+                "cannot \(undertaking()): \(error.message)",
+                cause: error
+            )
         }
     }
 }

@@ -4,11 +4,13 @@ package import LinuxSystem
 
 /// Why an exchange with a registry failed.
 ///
-/// The message is a whole sentence: what was to be done with which image, what the registry answered, and what its
-/// reader can do about it. It never holds a password, a token or the query of a URL.
+/// The message is a whole sentence: what was to be done with which image, what the registry
+/// answered, and what its reader can do about it. It never holds a password, a token or the query
+/// of a URL.
 package struct RegistryError: Error, CustomStringConvertible, Sendable {
     package enum Code: Sendable, Hashable {
-        /// The repository, tag or blob is not there, or this login may not see it: registries do not tell which.
+        /// The repository, tag or blob is not there, or this login may not see it: registries do
+        /// not tell which.
         case notFound
         /// The registry wants a login, or refuses the one it got.
         case unauthorized

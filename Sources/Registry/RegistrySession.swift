@@ -10,7 +10,8 @@ struct RegistryCall: Sendable {
     enum Target: Sendable {
         /// Path and query on the endpoint.
         case path(String)
-        /// A whole address the registry gave, as that of an upload. A login only goes to the endpoint itself.
+        /// A whole address the registry gave, as that of an upload. A login only goes to the
+        /// endpoint itself.
         case address(URL)
     }
 
@@ -32,7 +33,10 @@ final class RegistrySession: Sendable {
     private let schemes = Mutex<[String: String]>([:])
 
     init(configuration: RegistryConfiguration) {
-        transport = HTTPTransport(timeouts: configuration.timeouts, userAgent: configuration.userAgent)
+        transport = HTTPTransport(
+            timeouts: configuration.timeouts,
+            userAgent: configuration.userAgent
+        )
         authorizer = Authorizer(transport: transport, source: configuration.credentials)
         retries = configuration.retries
     }
@@ -63,7 +67,11 @@ final class RegistrySession: Sendable {
     ) async throws -> (answer: Answer, body: [UInt8]) {
         try await retrying { [self] in
             let answer = try await performOnce(call, at: endpoint)
-            let body = try await transport.collect(answer.response, byteLimit: byteLimit, from: answer.url)
+            let body = try await transport.collect(
+                answer.response,
+                byteLimit: byteLimit,
+                from: answer.url
+            )
             return (answer, body)
         }
     }
@@ -91,7 +99,9 @@ final class RegistrySession: Sendable {
                 cause: error.cause
             )
         }
-        try await Task.sleep(for: retries.delay(afterFailures: failureCount, askedFor: error.retryAfter))
+        try await Task.sleep(
+            for: retries.delay(afterFailures: failureCount, askedFor: error.retryAfter)
+        )
     }
 
     /// Makes a call without another try after failures; a 401 is still answered with a login.
@@ -102,7 +112,10 @@ final class RegistrySession: Sendable {
         case .address(let address): url = address
         case .path(let path):
             guard let joined = URL(string: path, relativeTo: base)?.absoluteURL else {
-                throw RegistryError(.badResponse, "the address \(endpoint.authority)\(path) is invalid")
+                throw RegistryError(
+                    .badResponse,
+                    "the address \(endpoint.authority)\(path) is invalid"
+                )
             }
             url = joined
         }
@@ -118,7 +131,9 @@ final class RegistrySession: Sendable {
                 body: call.body,
                 trust: endpoint.trust
             )
-            if let authorization { request.headers.replaceOrAdd(name: "Authorization", value: authorization) }
+            if let authorization {
+                request.headers.replaceOrAdd(name: "Authorization", value: authorization)
+            }
             let response = try await transport.send(request)
             let status = Int(response.status.code)
             if call.accepted.contains(status) { return Answer(response: response, url: url) }
@@ -138,8 +153,16 @@ final class RegistrySession: Sendable {
         }
     }
 
-    private func refusal(_ response: HTTPClientResponse, _ url: URL, _ endpoint: Endpoint) async -> RegistryError {
-        let body = try? await transport.collect(response, byteLimit: RegistryLimit.errorByteCount, from: url)
+    private func refusal(
+        _ response: HTTPClientResponse,
+        _ url: URL,
+        _ endpoint: Endpoint
+    ) async -> RegistryError {
+        let body = try? await transport.collect(
+            response,
+            byteLimit: RegistryLimit.errorByteCount,
+            from: url
+        )
         return failure(
             status: Int(response.status.code),
             headers: response.headers,
@@ -163,9 +186,13 @@ final class RegistrySession: Sendable {
                 schemes.withLock { $0[endpoint.authority] = scheme }
             }
         }
-        guard let url = URL(string: "\(scheme)://\(endpoint.authority)/"), url.host(percentEncoded: true) != nil
+        guard let url = URL(string: "\(scheme)://\(endpoint.authority)/"),
+            url.host(percentEncoded: true) != nil
         else {
-            throw RegistryError(.notFound, "\"\(endpoint.authority)\" is no host that can be reached")
+            throw RegistryError(
+                .notFound,
+                "\"\(endpoint.authority)\" is no host that can be reached"
+            )
         }
         return url
     }

@@ -2,8 +2,8 @@
 
 /// When a failed request is tried again, and how long to wait first.
 ///
-/// The wait doubles with each failure in a row and is spread at random over its upper half, so that many clients that
-/// failed together do not come back together.
+/// The wait doubles with each failure in a row and is spread at random over its upper half, so that
+/// many clients that failed together do not come back together.
 package struct RetryPolicy: Sendable {
     /// How often one request is sent in all, at least 1.
     package var attemptCountMax = 5

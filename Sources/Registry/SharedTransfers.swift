@@ -57,7 +57,8 @@ final class SharedTransfers: Sendable {
 
     /// Waits for the transfer of a digest, and starts it when none runs.
     ///
-    /// - Parameter work: Does the transfer and calls its argument with the progress. Runs in a task of its own.
+    /// - Parameter work: Does the transfer and calls its argument with the progress. Runs in a task
+    ///   of its own.
     /// - Returns: Whether this call's own work ran, and not that of an earlier caller.
     @discardableResult
     func join(
@@ -70,7 +71,13 @@ final class SharedTransfers: Sendable {
         do {
             try await withTaskCancellationHandler {
                 try await withCheckedThrowingContinuation { continuation in
-                    enter(digest, waiter, Waiter(continuation: continuation, progress: progress), work, led)
+                    enter(
+                        digest,
+                        waiter,
+                        Waiter(continuation: continuation, progress: progress),
+                        work,
+                        led
+                    )
                 }
             } onCancel: {
                 leave(digest, waiter)
@@ -142,7 +149,9 @@ final class SharedTransfers: Sendable {
 
     private func finish(_ digest: Digest, _ number: Int, _ result: Result<Void, any Error>) {
         let waiters = state.withLock { state -> [Waiter] in
-            guard let transfer = state.transfers[digest], transfer.number == number else { return [] }
+            guard let transfer = state.transfers[digest], transfer.number == number else {
+                return []
+            }
             state.transfers[digest] = nil
             return Array(transfer.waiters.values)
         }
@@ -155,7 +164,9 @@ final class SharedTransfers: Sendable {
                 state.cancelled.insert(number)
                 return (nil, nil)
             }
-            guard let transfer = state.transfers[digest], transfer.waiters.isEmpty else { return (waiter, nil) }
+            guard let transfer = state.transfers[digest], transfer.waiters.isEmpty else {
+                return (waiter, nil)
+            }
             state.transfers[digest] = nil
             return (waiter, transfer.task)
         }

@@ -37,7 +37,9 @@ final class TransferGate: Sendable {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let outcome: Result<Void, any Error>? = state.withLock { state in
-                    if state.cancelled.remove(ticket) != nil { return .failure(CancellationError()) }
+                    if state.cancelled.remove(ticket) != nil {
+                        return .failure(CancellationError())
+                    }
                     if state.free > 0 {
                         state.free -= 1
                         return .success(())

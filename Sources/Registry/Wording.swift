@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Text of an outsider, made fit for one line of an error: control characters become blanks, and it is cut.
+/// Text of an outsider, made fit for one line of an error: control characters become blanks, and it
+/// is cut.
 func singleLine(_ text: String, characterLimit: Int = 300) -> String {
     let cleaned = text.unicodeScalars.map { scalar in
-        scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format
+        scalar.properties.generalCategory == .control
+            || scalar.properties.generalCategory == .format
             ? " " : String(scalar)
     }
     let words = cleaned.joined().split(separator: " ").joined(separator: " ")
@@ -17,7 +19,8 @@ func percentEncoded(_ text: String) -> String {
     for byte in text.utf8 {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+            UInt8(ascii: "_"),
             UInt8(ascii: "~"):
             bytes.append(byte)
         default:

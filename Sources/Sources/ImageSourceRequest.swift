@@ -8,7 +8,8 @@ package enum ImageResolveMode: String, Sendable, Hashable {
     case ask = "default"
     /// The registry is asked.
     case pull
-    /// What was found the last time is good enough; the registry is asked only for what is not here.
+    /// What was found the last time is good enough; the registry is asked only for what is not
+    /// here.
     case preferLocal = "local"
 }
 
@@ -48,12 +49,13 @@ package struct ImageRequest: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - identifier: With or without its `docker-image://`.
-    ///   - attributes: `image.resolvemode`, `image.recordtype`, `image.layerlimit` and `image.checksum`; others are
-    ///     passed over, as BuildKit does.
+    ///   - attributes: `image.resolvemode`, `image.recordtype`, `image.layerlimit` and
+    ///     `image.checksum`; others are passed over, as BuildKit does.
     /// - Throws: `SourcesError` with code `invalid`.
     package init(identifier: String, attributes: [String: String], platform: Platform) throws {
         let scheme = "docker-image://"
-        let text = identifier.hasPrefix(scheme) ? String(identifier.dropFirst(scheme.count)) : identifier
+        let text =
+            identifier.hasPrefix(scheme) ? String(identifier.dropFirst(scheme.count)) : identifier
         do {
             self.init(reference: try Reference(parsing: text), platform: platform)
         } catch {
@@ -65,7 +67,9 @@ package struct ImageRequest: Sendable, Hashable {
         if let value = attributes["image.recordtype"], !value.isEmpty {
             recordType = try Self.member(value, "image.recordtype", "regular, internal or frontend")
         }
-        layerLimit = try attributes["image.layerlimit"].map { try Self.layerLimit($0, "image.layerlimit") }
+        layerLimit = try attributes["image.layerlimit"].map {
+            try Self.layerLimit($0, "image.layerlimit")
+        }
         checksum = try attributes["image.checksum"].map { value in
             guard let digest = Digest(value) else {
                 throw Self.invalid("image.checksum", value, "sha256: and 64 hexadecimal digits")
@@ -91,7 +95,14 @@ package struct ImageRequest: Sendable, Hashable {
         return value
     }
 
-    private static func invalid(_ attribute: String, _ value: String, _ allowed: String) -> SourcesError {
-        SourcesError(.invalid, "cannot use image attribute \(attribute)=\"\(value)\": expected \(allowed)")
+    private static func invalid(
+        _ attribute: String,
+        _ value: String,
+        _ allowed: String
+    ) -> SourcesError {
+        SourcesError(
+            .invalid,
+            "cannot use image attribute \(attribute)=\"\(value)\": expected \(allowed)"
+        )
     }
 }

@@ -92,8 +92,8 @@ package struct ResolvedImage: Sendable {
         return Digest.of(JSONValue.object(members).encoded)
     }
 
-    /// BuildKit's second cache key: the chain of the layers, the same for all manifests with equal layers; `nil` for an
-    /// image without any.
+    /// BuildKit's second cache key: the chain of the layers, the same for all manifests with equal
+    /// layers; `nil` for an image without any.
     package var chainKey: Digest? {
         guard config.rootFS.type == "layers" else { return nil }
         return Self.chainID(layers.map(\.diffID))

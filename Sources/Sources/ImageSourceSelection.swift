@@ -22,11 +22,13 @@ struct ImageSelection {
     let layerLimit: Int?
     let documents: any ImageDocuments
 
-    /// Chooses as BuildKit does: the entry of the best matching platform; entries that name none are judged by their
-    /// config. An image that is no index is taken whatever its platform.
+    /// Chooses as BuildKit does: the entry of the best matching platform; entries that name none
+    /// are judged by their config. An image that is no index is taken whatever its platform.
     func image(below root: ManifestDocument) async throws -> ResolvedImage {
         var seen: [Platform] = []
-        if let image = try await find(in: root, root: root.descriptor, depth: 0, &seen) { return image }
+        if let image = try await find(in: root, root: root.descriptor, depth: 0, &seen) {
+            return image
+        }
         let offered = seen.isEmpty ? "none" : seen.map(\.description).joined(separator: ", ")
         throw SourcesError(
             .notFound,
@@ -52,14 +54,19 @@ struct ImageSelection {
             }
             for entry in ranked(index.manifests, &seen) {
                 let child = try await documents.document(entry)
-                guard let found = try await find(in: child, root: root, depth: depth + 1, &seen) else { continue }
+                guard let found = try await find(in: child, root: root, depth: depth + 1, &seen)
+                else { continue }
                 if entry.platform != nil || matches(found, &seen) { return found }
             }
             return nil
         }
     }
 
-    private func image(_ manifest: Manifest, _ descriptor: Descriptor, _ root: Descriptor) async throws -> ResolvedImage {
+    private func image(
+        _ manifest: Manifest,
+        _ descriptor: Descriptor,
+        _ root: Descriptor
+    ) async throws -> ResolvedImage {
         try ResolvedImage(
             name: name,
             root: root,
@@ -80,7 +87,8 @@ struct ImageSelection {
         let named = usable.filter { $0.platform != nil }
         let platforms = named.compactMap(\.platform)
         seen += platforms
-        let best = PlatformMatcher(running: platform).bestIndex(of: platforms).map { [named[$0]] } ?? []
+        let best =
+            PlatformMatcher(running: platform).bestIndex(of: platforms).map { [named[$0]] } ?? []
         return best + usable.filter { $0.platform == nil }
     }
 

@@ -2,12 +2,14 @@
 
 package import OCI
 
-/// An image that a build names in an OCI layout: `oci-layout://` and its attributes, read and checked.
+/// An image that a build names in an OCI layout: `oci-layout://` and its attributes, read and
+/// checked.
 package struct LayoutRequest: Sendable, Hashable {
-    /// The layout's name; which directory it means, the client of the build says. `oci.store` comes before the
-    /// identifier.
+    /// The layout's name; which directory it means, the client of the build says. `oci.store` comes
+    /// before the identifier.
     package var store: String
-    /// Which entry of the layout; a digest comes before a tag, and without either the layout must hold one image.
+    /// Which entry of the layout; a digest comes before a tag, and without either the layout must
+    /// hold one image.
     package var tag: String?
     package var digest: Digest?
     package var platform: Platform
@@ -36,7 +38,8 @@ package struct LayoutRequest: Sendable, Hashable {
     /// - Throws: `SourcesError` with code `invalid`.
     package init(identifier: String, attributes: [String: String], platform: Platform) throws {
         let scheme = "oci-layout://"
-        var rest = identifier.hasPrefix(scheme) ? identifier.dropFirst(scheme.count) : identifier[...]
+        var rest =
+            identifier.hasPrefix(scheme) ? identifier.dropFirst(scheme.count) : identifier[...]
         var digest: Digest?
         if let at = rest.firstIndex(of: "@") {
             let text = rest[rest.index(after: at)...]
@@ -56,11 +59,17 @@ package struct LayoutRequest: Sendable, Hashable {
         }
         let store = attributes["oci.store"] ?? String(rest)
         guard !store.isEmpty, tag?.isEmpty != true else {
-            throw SourcesError(.invalid, "cannot use \(identifier): expected oci-layout://NAME[:TAG][@DIGEST]")
+            throw SourcesError(
+                .invalid,
+                "cannot use \(identifier): expected oci-layout://NAME[:TAG][@DIGEST]"
+            )
         }
         if let text = attributes["image.checksum"], !text.isEmpty {
             guard let checksum = Digest(text), digest == nil || digest == checksum else {
-                throw SourcesError(.invalid, "cannot use \(identifier): it is not the expected \"\(text)\"")
+                throw SourcesError(
+                    .invalid,
+                    "cannot use \(identifier): it is not the expected \"\(text)\""
+                )
             }
             digest = checksum
         }
@@ -69,7 +78,9 @@ package struct LayoutRequest: Sendable, Hashable {
             tag: tag,
             digest: digest,
             platform: platform,
-            layerLimit: try attributes["oci.layerlimit"].map { try ImageRequest.layerLimit($0, "oci.layerlimit") }
+            layerLimit: try attributes["oci.layerlimit"].map {
+                try ImageRequest.layerLimit($0, "oci.layerlimit")
+            }
         )
     }
 }

@@ -12,7 +12,9 @@ package final class RegistryProcess: Sendable {
     private static let passwordTool = "/usr/bin/htpasswd"
     private static let certificateTool = "/usr/bin/openssl"
     package static var isInstalled: Bool {
-        [program, passwordTool, certificateTool].allSatisfy { FileManager.default.isExecutableFile(atPath: $0) }
+        [program, passwordTool, certificateTool].allSatisfy {
+            FileManager.default.isExecutableFile(atPath: $0)
+        }
     }
 
     package let port: UInt16
@@ -38,15 +40,22 @@ package final class RegistryProcess: Sendable {
             let (certificate, key) = (scratch.path + "/certificate.pem", scratch.path + "/key.pem")
             try Self.run(
                 Self.certificateTool,
-                ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+                [
+                    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                    "-nodes",
+                ]
                     + ["-subj", "/CN=test", "-out", certificate, "-keyout", key]
             )
-            text += "http: {addr: '127.0.0.1:\(port)', tls: {certificate: \(certificate), key: \(key)}}\n"
+            text +=
+                "http: {addr: '127.0.0.1:\(port)', tls: {certificate: \(certificate), key: \(key)}}\n"
         } else {
             text += "http: {addr: '127.0.0.1:\(port)'}\n"
         }
         if let login {
-            try Self.run(Self.passwordTool, ["-Bbc", scratch.path + "/passwords", login.user, login.password])
+            try Self.run(
+                Self.passwordTool,
+                ["-Bbc", scratch.path + "/passwords", login.user, login.password]
+            )
             text += "auth: {htpasswd: {realm: test, path: \(scratch.path)/passwords}}\n"
         }
         configuration = try scratch.write("registry-\(port).yml", text)
@@ -111,7 +120,8 @@ package final class RegistryProcess: Sendable {
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isBound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
             unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                unsafe bind(probe, generic, length) == 0 && getsockname(probe, generic, &length) == 0
+                unsafe bind(probe, generic, length) == 0
+                    && getsockname(probe, generic, &length) == 0
             }
         }
         guard isBound else { throw TestFailure("no free port") }

@@ -69,7 +69,8 @@ package func withClient<Value>(
     }
 }
 
-/// Bytes that a seed fixes. They repeat with a period that is prime, so a shifted copy is never equal.
+/// Bytes that a seed fixes. They repeat with a period that is prime, so a shifted copy is never
+/// equal.
 package func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     var state = seed &* 0x9e37_79b9_7f4a_7c15 | 1
     let block = (0..<4093).map { _ in
@@ -86,15 +87,26 @@ package func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
 }
 
 /// What a manifest says about some bytes.
-package func describe(_ bytes: [UInt8], _ mediaType: String = MediaType.layerGzip) -> OCI.Descriptor {
+package func describe(_ bytes: [UInt8], _ mediaType: String = MediaType.layerGzip) -> OCI.Descriptor
+{
     OCI.Descriptor(mediaType: mediaType, digest: Digest.of(bytes), size: Int64(bytes.count))
 }
 
 /// Stores an image of some layers and gives its manifest.
-package func storeImage(in store: ContentStore, layers: [[UInt8]], architecture: String = "amd64") throws -> ManifestDocument {
-    let config = Array(#"{"architecture":"\#(architecture)","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#.utf8)
+package func storeImage(
+    in store: ContentStore,
+    layers: [[UInt8]],
+    architecture: String = "amd64"
+) throws -> ManifestDocument {
+    let config = Array(
+        #"{"architecture":"\#(architecture)","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#
+            .utf8
+    )
     for bytes in layers + [config] { try store.put(bytes) }
-    let manifest = Manifest(config: describe(config, MediaType.config), layers: layers.map { describe($0) })
+    let manifest = Manifest(
+        config: describe(config, MediaType.config),
+        layers: layers.map { describe($0) }
+    )
     try store.put(manifest.encoded)
     return try ManifestDocument(parsing: manifest.encoded)
 }

@@ -4,7 +4,8 @@ internal import Foundation
 internal import Glibc
 internal import Synchronization
 
-/// An HTTP server on loopback that answers as a test tells it, down to the byte at which the connection breaks.
+/// An HTTP server on loopback that answers as a test tells it, down to the byte at which the
+/// connection breaks.
 ///
 /// It stops when it is let go.
 package final class ScriptedServer: Sendable {
@@ -50,7 +51,11 @@ package final class ScriptedServer: Sendable {
             self.drip = drip
         }
 
-        package static func json(_ text: String, status: Int = 200, headers: [(name: String, value: String)] = []) -> Reply {
+        package static func json(
+            _ text: String,
+            status: Int = 200,
+            headers: [(name: String, value: String)] = []
+        ) -> Reply {
             Reply(
                 status: status,
                 headers: [("Content-Type", "application/json")] + headers,
@@ -151,7 +156,9 @@ package final class ScriptedServer: Sendable {
             let body = reply.cutAfter.map { Array(reply.body.prefix($0)) } ?? reply.body
             let step = max(1, reply.drip?.byteCount ?? body.count)
             for start in stride(from: 0, to: body.count, by: step) {
-                guard write(connection, Array(body[start..<min(start + step, body.count)])) else { return }
+                guard write(connection, Array(body[start..<min(start + step, body.count)])) else {
+                    return
+                }
                 if let drip = reply.drip { usleep(drip.pause * 1000) }
             }
             if reply.cutAfter != nil || reply.announcedLength != nil { return }
@@ -188,7 +195,8 @@ package final class ScriptedServer: Sendable {
                 guard let colon = header.firstIndex(of: ":") else { return nil }
                 let name = header[..<colon].lowercased()
                 let value = header[header.index(after: colon)...].drop { $0 == " " }
-                request.headers[name] = request.headers[name].map { "\($0), \(value)" } ?? String(value)
+                request.headers[name] =
+                    request.headers[name].map { "\($0), \(value)" } ?? String(value)
             }
             guard let length = Int(request.headers["content-length"] ?? "0") else { return nil }
             while buffer.count < length { if !fill() { return nil } }
@@ -202,7 +210,8 @@ package final class ScriptedServer: Sendable {
                 if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
                     let text = String(decoding: buffer[..<end], as: UTF8.self)
                     buffer.removeFirst(end + 1)
-                    return text.hasSuffix("\r") ? String(text.dropLast()) : text.filter { $0 != "\r\n" && $0 != "\r" }
+                    return text.hasSuffix("\r")
+                        ? String(text.dropLast()) : text.filter { $0 != "\r\n" && $0 != "\r" }
                 }
                 if !fill() { return nil }
             }

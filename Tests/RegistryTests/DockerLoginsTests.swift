@@ -16,7 +16,8 @@ import Testing
     private func logins(_ json: String?, path: String = "") throws -> DockerLogins {
         if let json { try scratch.write("docker/config.json", json) }
         return DockerLogins(environment: [
-            "DOCKER_CONFIG": scratch.path + "/docker", "HOME": scratch.path, "PATH": scratch.path + "/bin:" + path,
+            "DOCKER_CONFIG": scratch.path + "/docker", "HOME": scratch.path,
+            "PATH": scratch.path + "/bin:" + path,
             "CANARY": "sings",
         ])
     }
@@ -38,29 +39,40 @@ import Testing
                 + #""t.example":{"auth":"","identitytoken":"id"}},"other":{"x":[1]}}"#
         )
         #expect(
-            try await logins.credential(forRegistry: "docker.io") == .password(user: "hub", password: "a:b")
+            try await logins.credential(forRegistry: "docker.io")
+                == .password(user: "hub", password: "a:b")
         )
-        #expect(try await logins.credential(forRegistry: "r.example") == .password(user: "u", password: "p"))
         #expect(
-            try await logins.credential(forRegistry: "r.example:5000") == .password(user: "n", password: "w")
+            try await logins.credential(forRegistry: "r.example")
+                == .password(user: "u", password: "p")
+        )
+        #expect(
+            try await logins.credential(forRegistry: "r.example:5000")
+                == .password(user: "n", password: "w")
         )
         #expect(try await logins.credential(forRegistry: "t.example") == .identityToken("id"))
         #expect(try await logins.credential(forRegistry: "example") == nil)
     }
 
     @Test(arguments: [
-        "", "{", "[]", #"{"auths":{"r.example":{"auth":"%%%"}}}"#, #"{"auths":{"r.example":{"auth":"bm9jb2xvbg=="}}}"#,
+        "", "{", "[]", #"{"auths":{"r.example":{"auth":"%%%"}}}"#,
+        #"{"auths":{"r.example":{"auth":"bm9jb2xvbg=="}}}"#,
         #"{"credsStore":5}"#,
     ])
     func `a broken file is named, and is not taken for no login`(json: String) async throws {
         let logins = try logins(json)
-        let error = try await registryError { _ = try await logins.credential(forRegistry: "r.example") }
+        let error = try await registryError {
+            _ = try await logins.credential(forRegistry: "r.example")
+        }
         #expect(error.code == .credentials)
         #expect(error.message.contains("docker/config.json"))
     }
 
     @Test func `a helper is asked for the server on its standard input`() async throws {
-        try helper("own", #"read -r server || true; printf '{"ServerURL":"%s","Username":"u","Secret":"%s"}' "$server" "$1-$server-$CANARY""#)
+        try helper(
+            "own",
+            #"read -r server || true; printf '{"ServerURL":"%s","Username":"u","Secret":"%s"}' "$server" "$1-$server-$CANARY""#
+        )
         let logins = try logins(#"{"credHelpers":{"r.example":"own"}}"#, path: "/usr/bin:/bin")
         #expect(
             try await logins.credential(forRegistry: "r.example")
@@ -69,7 +81,11 @@ import Testing
         #expect(try await logins.credential(forRegistry: "other.example") == nil)
     }
 
-    @Test func `the store of all logins knows Docker's registry by its old name, and tokens by their user`() async throws {
+    @Test
+    func
+        `the store of all logins knows Docker's registry by its old name, and tokens by their user`()
+        async throws
+    {
         try helper("store", #"printf '{"Username":"<token>","Secret":"%s"}' "$(cat)""#)
         let logins = try logins(#"{"credsStore":"store"}"#, path: "/usr/bin:/bin")
         #expect(
@@ -80,20 +96,30 @@ import Testing
 
     @Test func `a helper that knows no login leaves the word to the file`() async throws {
         try helper("none", "echo 'credentials not found in native keychain'; exit 1")
-        let logins = try logins(#"{"credsStore":"none","auths":{"r.example":{"auth":"\#(base64("u:p"))"}}}"#)
-        #expect(try await logins.credential(forRegistry: "r.example") == .password(user: "u", password: "p"))
+        let logins = try logins(
+            #"{"credsStore":"none","auths":{"r.example":{"auth":"\#(base64("u:p"))"}}}"#
+        )
+        #expect(
+            try await logins.credential(forRegistry: "r.example")
+                == .password(user: "u", password: "p")
+        )
         #expect(try await logins.credential(forRegistry: "x.example") == nil)
     }
 
     @Test(arguments: [
         ("exit 3", "status 3"), ("echo keyring is locked; exit 1", "keyring is locked"),
-        ("echo not json", "no JSON object"), (#"echo '{"Username":"u"}'"#, "lacks Username or Secret"),
-        ("kill -9 $$", "status 137"), ("while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", "more than"),
+        ("echo not json", "no JSON object"),
+        (#"echo '{"Username":"u"}'"#, "lacks Username or Secret"),
+        ("kill -9 $$", "status 137"),
+        ("while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", "more than"),
     ])
-    func `a helper that fails is named with its reason`(script: String, reason: String) async throws {
+    func `a helper that fails is named with its reason`(script: String, reason: String) async throws
+    {
         try helper("bad", script)
         let logins = try logins(#"{"credsStore":"bad"}"#, path: "/usr/bin:/bin")
-        let error = try await registryError { _ = try await logins.credential(forRegistry: "r.example") }
+        let error = try await registryError {
+            _ = try await logins.credential(forRegistry: "r.example")
+        }
         #expect(error.code == .credentials)
         #expect(error.message.contains("docker-credential-bad"))
         #expect(error.message.contains(reason), "\(error.message)")
@@ -102,22 +128,33 @@ import Testing
     @Test(arguments: ["missing", "../../bin/sh", "a b", "a/b"])
     func `a helper that is missing or has a path for a name is not run`(name: String) async throws {
         let logins = try logins(#"{"credsStore":"\#(name)"}"#)
-        let error = try await registryError { _ = try await logins.credential(forRegistry: "r.example") }
+        let error = try await registryError {
+            _ = try await logins.credential(forRegistry: "r.example")
+        }
         #expect(error.code == .credentials)
         #expect(error.message.contains(name))
     }
 
-    @Test func `a helper whose child keeps its output open does not hold up the answer`() async throws {
+    @Test func `a helper whose child keeps its output open does not hold up the answer`()
+        async throws
+    {
         try helper("daemon", #"sleep 30 & printf '{"Username":"u","Secret":"s"}'"#)
         let logins = try logins(#"{"credsStore":"daemon"}"#, path: "/usr/bin:/bin")
         let start = ContinuousClock.now
-        #expect(try await logins.credential(forRegistry: "r.example") == .password(user: "u", password: "s"))
+        #expect(
+            try await logins.credential(forRegistry: "r.example")
+                == .password(user: "u", password: "s")
+        )
         #expect(ContinuousClock.now - start < .seconds(5))
     }
 
     @Test func `a helper that hangs is killed at its time limit`() throws {
         let path = try scratch.write("bin/hang", "#!/bin/sh\nsleep 60\n", executable: true)
-        let program = HelperProgram(path: .init(path), arguments: [], environment: ["PATH": "/usr/bin:/bin"])
+        let program = HelperProgram(
+            path: .init(path),
+            arguments: [],
+            environment: ["PATH": "/usr/bin:/bin"]
+        )
         #expect(throws: HelperProgram.Failure.timedOut) {
             _ = try program.run(input: [], outputByteLimit: 10, timeLimit: .milliseconds(100))
         }

@@ -30,7 +30,8 @@ import Testing
         var blob = describe(bytes)
         if let size { blob.size = size }
         try await withClient(configuration, store) { [blob] client in
-            try await client.fetch(blob, from: Repository(host: server.host, path: "a/b")) { progress in
+            try await client.fetch(blob, from: Repository(host: server.host, path: "a/b")) {
+                progress in
                 told.withLock { $0.append(progress) }
             }
         }
@@ -38,8 +39,12 @@ import Testing
     }
 
     /// What a server with ranges answers.
-    private static func ranged(_ bytes: [UInt8], _ request: ScriptedServer.Request) -> ScriptedServer.Reply {
-        guard let range = request.headers["range"], let start = Int(range.dropFirst(6).dropLast()) else {
+    private static func ranged(
+        _ bytes: [UInt8],
+        _ request: ScriptedServer.Request
+    ) -> ScriptedServer.Reply {
+        guard let range = request.headers["range"], let start = Int(range.dropFirst(6).dropLast())
+        else {
             return .init(body: bytes)
         }
         return .init(
@@ -53,7 +58,15 @@ import Testing
         let server = try ScriptedServer { [bytes] _ in .init(body: bytes) }
         let progress = try await fetch(server)
         #expect(try store.read(Digest.of(bytes), byteLimit: 1 << 20) == bytes)
-        #expect(progress.last == TransferProgress(digest: Digest.of(bytes), stage: .done, current: 300_000, total: 300_000))
+        #expect(
+            progress.last
+                == TransferProgress(
+                    digest: Digest.of(bytes),
+                    stage: .done,
+                    current: 300_000,
+                    total: 300_000
+                )
+        )
         #expect(try await fetch(server).map(\.stage) == [.alreadyThere])
         #expect(server.requests.map(\.target) == ["/v2/a/b/blobs/\(Digest.of(bytes))"])
     }
@@ -67,7 +80,8 @@ import Testing
         try await fetch(server)
         #expect(try store.read(Digest.of(bytes), byteLimit: 1 << 20) == bytes)
         #expect(server.requests.count == 2)
-        // Bytes that were under way when the connection broke may be lost, those before are not asked for again.
+        // Bytes that were under way when the connection broke may be lost, those before are not
+        // asked for again.
         let start = try #require(server.requests.last?.headers["range"]?.dropFirst(6).dropLast())
         #expect((1...200_000).contains(try #require(Int(start))))
     }
@@ -75,7 +89,9 @@ import Testing
     @Test func `a server without ranges starts again from the beginning`() async throws {
         let count = Mutex(0)
         let server = try ScriptedServer { [bytes] _ in
-            let number = count.withLock { $0 += 1; return $0 }
+            let number = count.withLock {
+                $0 += 1; return $0
+            }
             return .init(body: bytes, cutAfter: number == 1 ? 200_000 : nil)
         }
         try await fetch(server)
@@ -83,12 +99,17 @@ import Testing
     }
 
     @Test(arguments: [
-        "bytes 0-299999/300000", "bytes 200000-299999/300001", "bytes 199999-299999/300000", "nonsense", "",
+        "bytes 0-299999/300000", "bytes 200000-299999/300001", "bytes 199999-299999/300000",
+        "nonsense", "",
     ])
     func `an answer with another range than asked for is thrown away`(range: String) async throws {
         let server = try ScriptedServer { [bytes] request in
             if request.headers["range"] != nil {
-                return .init(status: 206, headers: [("Content-Range", range)], body: Array(bytes[200_000...]))
+                return .init(
+                    status: 206,
+                    headers: [("Content-Range", range)],
+                    body: Array(bytes[200_000...])
+                )
             }
             let isFirst = range.isEmpty || !request.target.isEmpty
             return .init(body: bytes, cutAfter: isFirst && Self.isFirst(request) ? 200_000 : nil)
@@ -112,7 +133,8 @@ import Testing
         #expect(store.contains(Digest.of(bytes)))
     }
 
-    @Test func `content that changed between two tries is noticed and fetched whole`() async throws {
+    @Test func `content that changed between two tries is noticed and fetched whole`() async throws
+    {
         let server = try ScriptedServer { [bytes] request in
             if request.headers["range"] == nil, Self.isFirst(request) {
                 return .init(body: noise(300_000, seed: 9), cutAfter: 100_000)
@@ -136,13 +158,17 @@ import Testing
         let server = try ScriptedServer { _ in .init(body: noise(300_000, seed: 5)) }
         let error = try await registryError { try await fetch(server) }
         #expect(error.code == .digestMismatch)
-        #expect(error.message.contains("cannot pull blob \(Digest.of(bytes)) of \(server.host)/a/b"))
+        #expect(
+            error.message.contains("cannot pull blob \(Digest.of(bytes)) of \(server.host)/a/b")
+        )
         #expect(!store.contains(Digest.of(bytes)))
         #expect(server.requests.count == 1)
     }
 
     @Test(arguments: [299_999 as Int64, 300_001, 0])
-    func `a blob of another length than its descriptor says is refused at once`(size: Int64) async throws {
+    func `a blob of another length than its descriptor says is refused at once`(
+        size: Int64
+    ) async throws {
         let server = try ScriptedServer { [bytes] _ in .init(body: bytes) }
         let error = try await registryError { try await fetch(server, size: size) }
         #expect(error.code == .sizeMismatch, "\(error)")
@@ -157,14 +183,21 @@ import Testing
         #expect(!store.contains(Digest.of(bytes)))
     }
 
-    @Test func `a blob that ends early every time fails after some tries, and says how far it came`() async throws {
+    @Test
+    func `a blob that ends early every time fails after some tries, and says how far it came`()
+        async throws
+    {
         let server = try ScriptedServer { _ in .init(body: [1, 2, 3], announcedLength: "300000") }
         let error = try await registryError { try await fetch(server) }
         #expect(error.code == .unavailable)
         #expect(error.message.contains("tried 4 times"), "\(error)")
     }
 
-    @Test func `an overloaded server is asked again, after the time it names but no longer than the limit`() async throws {
+    @Test
+    func
+        `an overloaded server is asked again, after the time it names but no longer than the limit`()
+        async throws
+    {
         let server = try ScriptedServer { [bytes] request in
             Self.isFirst(request)
                 ? .init(status: 503, headers: [("Retry-After", "1000000000")]) : .init(body: bytes)
@@ -173,14 +206,20 @@ import Testing
         #expect(server.requests.count == 2)
     }
 
-    @Test func `a server that stays overloaded ends in a sentence with its own words`() async throws {
+    @Test func `a server that stays overloaded ends in a sentence with its own words`() async throws
+    {
         let server = try ScriptedServer { _ in
-            .json(#"{"errors":[{"code":"UNAVAILABLE","message":"come\nback \u001b[31mlater"}]}"#, status: 503)
+            .json(
+                #"{"errors":[{"code":"UNAVAILABLE","message":"come\nback \u001b[31mlater"}]}"#,
+                status: 503
+            )
         }
         let error = try await registryError { try await fetch(server) }
         #expect(error.code == .unavailable)
         #expect(
-            error.message.hasSuffix("\(server.host) answered 503 (UNAVAILABLE: come back [31mlater) (tried 4 times)"),
+            error.message.hasSuffix(
+                "\(server.host) answered 503 (UNAVAILABLE: come back [31mlater) (tried 4 times)"
+            ),
             "\(error)"
         )
     }
@@ -189,7 +228,9 @@ import Testing
         let server = try ScriptedServer { [bytes] _ in .init(body: bytes, drip: (10_000, 2000)) }
         var configuration = quickConfiguration(attempts: 1)
         configuration.timeouts.idle = .milliseconds(200)
-        let error = try await registryError { try await fetch(server, configuration: configuration) }
+        let error = try await registryError {
+            try await fetch(server, configuration: configuration)
+        }
         #expect(error.code == .timedOut, "\(error)")
     }
 
@@ -197,7 +238,9 @@ import Testing
         let server = try ScriptedServer { [bytes] _ in .init(body: bytes, drip: (100, 20)) }
         var configuration = quickConfiguration(attempts: 1)
         configuration.timeouts.stall = .milliseconds(300)
-        let error = try await registryError { try await fetch(server, configuration: configuration) }
+        let error = try await registryError {
+            try await fetch(server, configuration: configuration)
+        }
         #expect(error.code == .timedOut)
         #expect(error.message.contains("sent only"), "\(error)")
     }
@@ -208,7 +251,10 @@ import Testing
             try await withThrowingTaskGroup { group in
                 for _ in 0..<50 {
                     group.addTask { [bytes] in
-                        try await client.fetch(describe(bytes), from: Repository(host: server.host, path: "a/b"))
+                        try await client.fetch(
+                            describe(bytes),
+                            from: Repository(host: server.host, path: "a/b")
+                        )
                     }
                 }
                 try await group.waitForAll()
@@ -217,7 +263,10 @@ import Testing
         #expect(server.requests.count == 1)
     }
 
-    @Test func `a caller that leaves does not take the download from the others, the last one does`() async throws {
+    @Test
+    func `a caller that leaves does not take the download from the others, the last one does`()
+        async throws
+    {
         let server = try ScriptedServer { [bytes] _ in .init(body: bytes, drip: (30_000, 20)) }
         let repository = Repository(host: server.host, path: "a/b")
         try await withClient(quickConfiguration(), store) { client in
@@ -255,7 +304,10 @@ import Testing
 
     @Test func `a missing blob is told at once, with what to do`() async throws {
         let server = try ScriptedServer { _ in
-            .json(#"{"errors":[{"code":"BLOB_UNKNOWN","message":"blob unknown to registry"}]}"#, status: 404)
+            .json(
+                #"{"errors":[{"code":"BLOB_UNKNOWN","message":"blob unknown to registry"}]}"#,
+                status: 404
+            )
         }
         let error = try await registryError { try await fetch(server) }
         #expect(error.code == .notFound)
@@ -276,7 +328,12 @@ import Testing
             }
         }
         #expect(error.code == .unavailable)
-        #expect(error.message.hasSuffix("cannot connect to \(host): connection refused (tried 2 times)"), "\(error)")
+        #expect(
+            error.message.hasSuffix(
+                "cannot connect to \(host): connection refused (tried 2 times)"
+            ),
+            "\(error)"
+        )
         #expect(error.fault == .environment)
     }
 
@@ -284,7 +341,10 @@ import Testing
         let client = RegistryClient(configuration: quickConfiguration(), content: store)
         await client.shutdown()
         let error = try await registryError {
-            try await client.fetch(describe(bytes), from: Repository(host: "127.0.0.1:1", path: "a"))
+            try await client.fetch(
+                describe(bytes),
+                from: Repository(host: "127.0.0.1:1", path: "a")
+            )
         }
         #expect(error.code == .closed)
     }

@@ -9,7 +9,9 @@ func registryError(
     _ body: () async throws -> Void
 ) async throws -> RegistryError {
     try #require(
-        await #expect(throws: RegistryError.self, sourceLocation: sourceLocation) { try await body() },
+        await #expect(throws: RegistryError.self, sourceLocation: sourceLocation) {
+            try await body()
+        },
         sourceLocation: sourceLocation
     )
 }

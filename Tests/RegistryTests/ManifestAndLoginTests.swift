@@ -22,9 +22,16 @@ import Testing
         .init(headers: [("Content-Type", MediaType.manifest)] + headers, body: image.bytes)
     }
 
-    private func resolve(_ server: ScriptedServer, _ suffix: String, known: Digest? = nil) async throws -> ManifestDocument {
+    private func resolve(
+        _ server: ScriptedServer,
+        _ suffix: String,
+        known: Digest? = nil
+    ) async throws -> ManifestDocument {
         try await withClient(quickConfiguration(), store) { client in
-            try await client.resolve(Reference(parsing: "\(server.host)/a/b\(suffix)"), known: known)
+            try await client.resolve(
+                Reference(parsing: "\(server.host)/a/b\(suffix)"),
+                known: known
+            )
         }
     }
 
@@ -33,20 +40,29 @@ import Testing
         let found = try await resolve(server, "")
         #expect(found.descriptor == image.descriptor)
         #expect(store.contains(image.descriptor.digest))
-        #expect(server.requests.map { "\($0.method) \($0.target)" } == ["GET /v2/a/b/manifests/latest"])
-        #expect(server.requests.first?.headers["accept"]?.contains(MediaType.dockerManifestList) == true)
+        #expect(
+            server.requests.map { "\($0.method) \($0.target)" } == ["GET /v2/a/b/manifests/latest"]
+        )
+        #expect(
+            server.requests.first?.headers["accept"]?.contains(MediaType.dockerManifestList) == true
+        )
     }
 
     @Test func `a digest that is in the store never dials`() async throws {
         try store.put(image.bytes)
         let server = try ScriptedServer { _ in .init(status: 500) }
-        #expect(try await resolve(server, ":v1@\(image.descriptor.digest)").descriptor == image.descriptor)
+        #expect(
+            try await resolve(server, ":v1@\(image.descriptor.digest)").descriptor
+                == image.descriptor
+        )
         #expect(server.requests.isEmpty)
     }
 
     @Test func `a tag that still means what it meant costs one HEAD`() async throws {
         try store.put(image.bytes)
-        let server = try ScriptedServer { [reply = reply([("Docker-Content-Digest", "\(image.descriptor.digest)")])] _ in reply }
+        let server = try ScriptedServer {
+            [reply = reply([("Docker-Content-Digest", "\(image.descriptor.digest)")])] _ in reply
+        }
         _ = try await resolve(server, ":v1", known: image.descriptor.digest)
         #expect(server.requests.map(\.method) == ["HEAD"])
     }
@@ -61,29 +77,42 @@ import Testing
 
     @Test func `a manifest that is not the one asked for is refused`() async throws {
         let server = try ScriptedServer { [reply = reply()] _ in reply }
-        let error = try await registryError { _ = try await resolve(server, "@\(Digest.of("other"))") }
+        let error = try await registryError {
+            _ = try await resolve(server, "@\(Digest.of("other"))")
+        }
         #expect(error.code == .digestMismatch)
     }
 
     @Test func `a header that lies about the digest is noticed`() async throws {
-        let server = try ScriptedServer { [reply = reply([("Docker-Content-Digest", "\(Digest.of("lie"))")])] _ in reply }
+        let server = try ScriptedServer {
+            [reply = reply([("Docker-Content-Digest", "\(Digest.of("lie"))")])] _ in reply
+        }
         let error = try await registryError { _ = try await resolve(server, ":v1") }
         #expect(error.code == .digestMismatch)
         #expect(!store.contains(image.descriptor.digest))
     }
 
-    @Test func `a manifest of more than four mebibytes is refused, announced or not`() async throws {
-        let server = try ScriptedServer { _ in .init(body: [UInt8](repeating: 32, count: (4 << 20) + 1)) }
+    @Test func `a manifest of more than four mebibytes is refused, announced or not`() async throws
+    {
+        let server = try ScriptedServer { _ in
+            .init(body: [UInt8](repeating: 32, count: (4 << 20) + 1))
+        }
         let error = try await registryError { _ = try await resolve(server, ":v1") }
         #expect(error.code == .tooLarge)
         #expect(error.message.contains("4194304"))
     }
 
-    @Test func `an old or broken manifest is told as the registry's fault, with the reason`() async throws {
+    @Test func `an old or broken manifest is told as the registry's fault, with the reason`()
+        async throws
+    {
         let server = try ScriptedServer { _ in .json(#"{"schemaVersion":1}"#) }
         let error = try await registryError { _ = try await resolve(server, ":v1") }
         #expect(error.code == .badResponse)
-        #expect(error.message.contains("cannot resolve \(server.host)/a/b:v1: cannot read manifest: its schemaVersion"))
+        #expect(
+            error.message.contains(
+                "cannot resolve \(server.host)/a/b:v1: cannot read manifest: its schemaVersion"
+            )
+        )
     }
 
     @Test func `a config of more than its limit is refused before it is asked for`() async throws {
@@ -112,8 +141,14 @@ import Testing
     }
 
     private func fetch(_ server: ScriptedServer) async throws {
-        try await withClient(quickConfiguration(credentials: FixedCredentials([server.host: login])), store) { client in
-            try await client.fetch(describe(bytes), from: Repository(host: server.host, path: "a/b"))
+        try await withClient(
+            quickConfiguration(credentials: FixedCredentials([server.host: login])),
+            store
+        ) { client in
+            try await client.fetch(
+                describe(bytes),
+                from: Repository(host: server.host, path: "a/b")
+            )
         }
     }
 
@@ -143,7 +178,9 @@ import Testing
     }
 
     @Test func `a circle of redirections is left`() async throws {
-        let server = try ScriptedServer { request in .init(status: 302, headers: [("Location", request.target)]) }
+        let server = try ScriptedServer { request in
+            .init(status: 302, headers: [("Location", request.target)])
+        }
         let error = try await registryError { try await fetch(server) }
         #expect(error.code == .badResponse)
         #expect(error.message.contains("redirected more than 10 times"))
@@ -152,7 +189,8 @@ import Testing
 
     @Test(arguments: ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://", "", "javascript:1"])
     func `a redirection to anything but HTTP is refused`(location: String) async throws {
-        let server = try ScriptedServer { _ in .init(status: 302, headers: [("Location", location)]) }
+        let server = try ScriptedServer { _ in .init(status: 302, headers: [("Location", location)])
+        }
         await #expect(throws: RegistryError.self) { try await fetch(server) }
         #expect(server.requests.count <= 11)
     }
@@ -169,10 +207,16 @@ import Testing
     }
 
     /// A registry that wants a token of another server.
-    private func registry(_ tokens: ScriptedServer, accepting: @escaping @Sendable (String) -> Bool) throws -> ScriptedServer {
+    private func registry(
+        _ tokens: ScriptedServer,
+        accepting: @escaping @Sendable (String) -> Bool
+    ) throws -> ScriptedServer {
         try ScriptedServer { [bytes] request in
-            if let header = request.headers["authorization"], accepting(header) { return .init(body: bytes) }
-            let challenge = #"Bearer realm="http://\#(tokens.host)/token?x=1",service="a service",scope="repository:a/b:pull""#
+            if let header = request.headers["authorization"], accepting(header) {
+                return .init(body: bytes)
+            }
+            let challenge =
+                #"Bearer realm="http://\#(tokens.host)/token?x=1",service="a service",scope="repository:a/b:pull""#
             return .json(
                 #"{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}"#,
                 status: 401,
@@ -202,7 +246,11 @@ import Testing
         )
         #expect(tokens.requests.allSatisfy { $0.headers["authorization"] == nil })
         // Only the first request of all was in vain.
-        #expect(server.requests.map { $0.headers["authorization"] } == [nil, "Bearer t1", "Bearer t1", "Bearer t1"])
+        #expect(
+            server.requests.map { $0.headers["authorization"] } == [
+                nil, "Bearer t1", "Bearer t1", "Bearer t1",
+            ]
+        )
     }
 
     @Test func `many requests at once ask for one token`() async throws {
@@ -216,7 +264,10 @@ import Testing
             try await withThrowingTaskGroup { group in
                 for _ in 0..<8 {
                     group.addTask {
-                        _ = try? await client.digest(of: "v1", in: Repository(host: server.host, path: "a/b"))
+                        _ = try? await client.digest(
+                            of: "v1",
+                            in: Repository(host: server.host, path: "a/b")
+                        )
                     }
                 }
                 try await group.waitForAll()
@@ -227,7 +278,8 @@ import Testing
 
     @Test func `a login is shown to the token server and not to the registry`() async throws {
         let tokens = try ScriptedServer { request in
-            request.headers["authorization"] == "Basic dTpw" ? .json(#"{"token":"mine"}"#) : .init(status: 401)
+            request.headers["authorization"] == "Basic dTpw"
+                ? .json(#"{"token":"mine"}"#) : .init(status: 401)
         }
         let server = try registry(tokens) { $0 == "Bearer mine" }
         let logins = FixedCredentials([server.host: .password(user: "u", password: "p")])
@@ -235,7 +287,9 @@ import Testing
             try await fetch(server.host, "a/b", client)
         }
         #expect(tokens.requests.first?.target.hasSuffix("&account=u") == true)
-        #expect(server.requests.allSatisfy { $0.headers["authorization"]?.hasPrefix("Basic") != true })
+        #expect(
+            server.requests.allSatisfy { $0.headers["authorization"]?.hasPrefix("Basic") != true }
+        )
     }
 
     @Test func `an identity token is exchanged by a form`() async throws {
@@ -269,14 +323,24 @@ import Testing
     }
 
     @Test func `a login that the token server refuses is told without its secret`() async throws {
-        let tokens = try ScriptedServer { _ in .json(#"{"details":"incorrect username or password"}"#, status: 401) }
+        let tokens = try ScriptedServer { _ in
+            .json(#"{"details":"incorrect username or password"}"#, status: 401)
+        }
         let server = try registry(tokens) { _ in false }
-        let logins = FixedCredentials([server.host: .password(user: "user-x", password: "secret-x")])
+        let logins = FixedCredentials([server.host: .password(user: "user-x", password: "secret-x")]
+        )
         let error = try await registryError {
-            try await withClient(quickConfiguration(credentials: logins), store) { try await fetch(server.host, "a/b", $0) }
+            try await withClient(quickConfiguration(credentials: logins), store) {
+                try await fetch(server.host, "a/b", $0)
+            }
         }
         #expect(error.code == .unauthorized)
-        #expect(error.message.contains("(incorrect username or password); log in with `docker login \(server.host)`"), "\(error)")
+        #expect(
+            error.message.contains(
+                "(incorrect username or password); log in with `docker login \(server.host)`"
+            ),
+            "\(error)"
+        )
         #expect(!"\(error)".contains("secret-x") && !String(reflecting: error).contains("secret-x"))
     }
 
@@ -284,13 +348,17 @@ import Testing
         let tokens = try ScriptedServer { _ in .json(#"{"token":"t"}"#) }
         let server = try registry(tokens) { _ in false }
         let error = try await registryError {
-            try await withClient(quickConfiguration(), store) { try await fetch(server.host, "a/b", $0) }
+            try await withClient(quickConfiguration(), store) {
+                try await fetch(server.host, "a/b", $0)
+            }
         }
         #expect(error.code == .unauthorized)
         #expect(server.requests.count == 2)
     }
 
-    @Test(arguments: ["", "{}", #"{"token":""}"#, #"{"token":5}"#, #"{"token":"a\r\nX-Evil: 1"}"#, "nonsense"])
+    @Test(arguments: [
+        "", "{}", #"{"token":""}"#, #"{"token":5}"#, #"{"token":"a\r\nX-Evil: 1"}"#, "nonsense",
+    ])
     func `an answer without a usable token is refused`(answer: String) async throws {
         let tokens = try ScriptedServer { _ in .json(answer) }
         let server = try registry(tokens) { _ in true }
@@ -309,10 +377,15 @@ import Testing
         let server = try registry(tokens) { _ in true }
         let logins = DockerLogins(environment: ["DOCKER_CONFIG": scratch.path + "/docker"])
         let challenged = try ScriptedServer { _ in
-            .init(status: 401, headers: [("WWW-Authenticate", #"Bearer realm="http://\#(tokens.host)/""#)])
+            .init(
+                status: 401,
+                headers: [("WWW-Authenticate", #"Bearer realm="http://\#(tokens.host)/""#)]
+            )
         }
         let error = try await registryError {
-            try await withClient(quickConfiguration(credentials: logins), store) { try await fetch(challenged.host, "a", $0) }
+            try await withClient(quickConfiguration(credentials: logins), store) {
+                try await fetch(challenged.host, "a", $0)
+            }
         }
         #expect(error.code == .credentials)
         #expect(tokens.requests.isEmpty && server.requests.isEmpty)

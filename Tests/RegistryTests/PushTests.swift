@@ -14,8 +14,8 @@ private final class UploadServer: Sendable {
         var received: [UInt8] = []
         var manifests: [String: [UInt8]] = [:]
         var number = 0
-        /// What happens to the requests with a body, by their order: how many of its bytes are kept before the
-        /// connection breaks.
+        /// What happens to the requests with a body, by their order: how many of its bytes are kept
+        /// before the connection breaks.
         var losses: [Int: Int] = [:]
         var forgets = false
     }
@@ -29,12 +29,18 @@ private final class UploadServer: Sendable {
             case ("HEAD", _): return .init(status: state.blobs[last] == nil ? 404 : 200)
             case ("POST", _):
                 state.received = []
-                return .init(status: 202, headers: [("Location", "/v2/a/b/blobs/uploads/u\(state.number)?state=x")])
+                return .init(
+                    status: 202,
+                    headers: [("Location", "/v2/a/b/blobs/uploads/u\(state.number)?state=x")]
+                )
             case ("GET", _) where request.path.contains("/uploads/"):
                 if state.forgets { return .init(status: 404) }
                 return .init(
                     status: 204,
-                    headers: [("Location", request.target), ("Range", "0-\(max(0, state.received.count - 1))")]
+                    headers: [
+                        ("Location", request.target),
+                        ("Range", "0-\(max(0, state.received.count - 1))"),
+                    ]
                 )
             case ("PUT", _) where request.path.contains("/manifests/"):
                 state.manifests[last] = request.body
@@ -50,8 +56,12 @@ private final class UploadServer: Sendable {
                     return .init(status: 202, headers: [("Location", request.target)])
                 }
                 let digest = Digest.of(state.received)
-                guard request.target.hasSuffix("digest=" + "\(digest)".replacing(":", with: "%3A")) else {
-                    return .json(#"{"errors":[{"code":"DIGEST_INVALID","message":"no"}]}"#, status: 400)
+                guard request.target.hasSuffix("digest=" + "\(digest)".replacing(":", with: "%3A"))
+                else {
+                    return .json(
+                        #"{"errors":[{"code":"DIGEST_INVALID","message":"no"}]}"#,
+                        status: 400
+                    )
                 }
                 state.blobs["\(digest)"] = state.received
                 return .init(status: 201)
@@ -72,7 +82,10 @@ private final class UploadServer: Sendable {
     }
 
     /// Pushes an image of one layer to a server and gives the requests that carried layer bytes.
-    private func push(_ uploads: UploadServer, part: Int64 = 30_000) async throws -> [ScriptedServer.Request] {
+    private func push(
+        _ uploads: UploadServer,
+        part: Int64 = 30_000
+    ) async throws -> [ScriptedServer.Request] {
         let server = try ScriptedServer { uploads.answer($0) }
         // The config is there already, so that only the layer is sent.
         let image = try storeImage(in: store, layers: [bytes])
@@ -82,13 +95,21 @@ private final class UploadServer: Sendable {
         configuration.uploadPartByteCount = part
         try await withClient(configuration, store) { client in
             try await client.push(
-                PushRequest(root: image, repository: Repository(host: server.host, path: "a/b"), tags: ["v1"])
+                PushRequest(
+                    root: image,
+                    repository: Repository(host: server.host, path: "a/b"),
+                    tags: ["v1"]
+                )
             )
         }
         #expect(uploads.state.withLock { $0.blobs["\(Digest.of(bytes))"] } == bytes)
         #expect(uploads.state.withLock { $0.manifests["v1"] } == image.bytes)
-        #expect(uploads.state.withLock { $0.manifests["\(image.descriptor.digest)"] } == image.bytes)
-        return server.requests.filter { ["PATCH", "PUT"].contains($0.method) && $0.path.contains("/uploads/") }
+        #expect(
+            uploads.state.withLock { $0.manifests["\(image.descriptor.digest)"] } == image.bytes
+        )
+        return server.requests.filter {
+            ["PATCH", "PUT"].contains($0.method) && $0.path.contains("/uploads/")
+        }
     }
 
     @Test func `a small blob is sent by one request`() async throws {
@@ -132,7 +153,9 @@ private final class UploadServer: Sendable {
 
     @Test func `a registry that keeps breaking uploads is given up`() async throws {
         let uploads = UploadServer()
-        uploads.state.withLock { $0.losses = Dictionary(uniqueKeysWithValues: (1...20).map { ($0, 0) }) }
+        uploads.state.withLock {
+            $0.losses = Dictionary(uniqueKeysWithValues: (1...20).map { ($0, 0) })
+        }
         let error = try await registryError { _ = try await push(uploads) }
         #expect(error.code == .unavailable)
         #expect(error.message.contains("cannot push 127.0.0.1"))
@@ -141,17 +164,29 @@ private final class UploadServer: Sendable {
 
     @Test func `a registry that refuses the push is told at once`() async throws {
         let server = try ScriptedServer { request in
-            request.method == "HEAD" ? .init(status: 404)
+            request.method == "HEAD"
+                ? .init(status: 404)
                 : .json(#"{"errors":[{"code":"DENIED","message":"read only"}]}"#, status: 403)
         }
         let image = try storeImage(in: store, layers: [])
         let error = try await registryError {
             try await withClient(quickConfiguration(), store) { client in
-                try await client.push(PushRequest(root: image, repository: Repository(host: server.host, path: "a"), tags: ["v1"]))
+                try await client.push(
+                    PushRequest(
+                        root: image,
+                        repository: Repository(host: server.host, path: "a"),
+                        tags: ["v1"]
+                    )
+                )
             }
         }
         #expect(error.code == .unauthorized)
-        #expect(error.message.hasPrefix("cannot push \(server.host)/a:v1: \(server.host) answered 403 (DENIED: read only)"), "\(error)")
+        #expect(
+            error.message.hasPrefix(
+                "cannot push \(server.host)/a:v1: \(server.host) answered 403 (DENIED: read only)"
+            ),
+            "\(error)"
+        )
         #expect(server.requests.count == 2)
     }
 
@@ -161,7 +196,13 @@ private final class UploadServer: Sendable {
         let root = try ManifestDocument(parsing: index.encoded)
         let error = try await registryError {
             try await withClient(quickConfiguration(), store) { client in
-                try await client.push(PushRequest(root: root, repository: Repository(host: server.host, path: "a"), tags: []))
+                try await client.push(
+                    PushRequest(
+                        root: root,
+                        repository: Repository(host: server.host, path: "a"),
+                        tags: []
+                    )
+                )
             }
         }
         #expect(error.code == .notFound)

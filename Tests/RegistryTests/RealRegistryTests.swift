@@ -8,7 +8,9 @@ import Synchronization
 import Testing
 
 /// Against Debian's docker-registry on loopback.
-@Suite(.enabled(if: RegistryProcess.isInstalled, "needs docker-registry, apache2-utils and openssl"))
+@Suite(
+    .enabled(if: RegistryProcess.isInstalled, "needs docker-registry, apache2-utils and openssl")
+)
 struct RealRegistryTests {
     private let scratch: Scratch
     private let store: ContentStore
@@ -28,7 +30,11 @@ struct RealRegistryTests {
         let shared = noise(500_000, seed: 1)
         let images = [
             try storeImage(in: store, layers: [shared, noise(1000, seed: 2)]),
-            try storeImage(in: store, layers: [shared, noise(1000, seed: 3)], architecture: "arm64"),
+            try storeImage(
+                in: store,
+                layers: [shared, noise(1000, seed: 3)],
+                architecture: "arm64"
+            ),
         ]
         let index = Index(manifests: images.map(\.descriptor))
         try store.put(index.encoded)
@@ -36,7 +42,9 @@ struct RealRegistryTests {
         let told = Mutex<[TransferProgress]>([])
         let repository = Repository(host: registry.host, path: "team/app")
         try await withClient(quickConfiguration(), store) { client in
-            try await client.push(PushRequest(root: root, repository: repository, tags: ["v1", "latest"])) { progress in
+            try await client.push(
+                PushRequest(root: root, repository: repository, tags: ["v1", "latest"])
+            ) { progress in
                 told.withLock { $0.append(progress) }
             }
         }
@@ -59,7 +67,8 @@ struct RealRegistryTests {
         // A second push finds everything there.
         told.withLock { $0 = [] }
         try await withClient(quickConfiguration(), store) { client in
-            try await client.push(PushRequest(root: root, repository: repository, tags: ["v2"])) { progress in
+            try await client.push(PushRequest(root: root, repository: repository, tags: ["v2"])) {
+                progress in
                 told.withLock { $0.append(progress) }
             }
         }
@@ -67,27 +76,41 @@ struct RealRegistryTests {
         #expect(told.withLock { $0.allSatisfy { $0.stage != .uploading } })
     }
 
-    @Test func `a blob of another repository is mounted, and neither obtained nor sent`() async throws {
+    @Test func `a blob of another repository is mounted, and neither obtained nor sent`()
+        async throws
+    {
         let registry = try await RegistryProcess(scratch)
         let image = try storeImage(in: store, layers: [noise(10_000)])
         let first = Repository(host: registry.host, path: "first")
         try await withClient(quickConfiguration(), store) { client in
             try await client.push(PushRequest(root: image, repository: first, tags: ["v1"]))
-            var request = PushRequest(root: image, repository: Repository(host: registry.host, path: "second"), tags: ["v1"]) {
+            var request = PushRequest(
+                root: image,
+                repository: Repository(host: registry.host, path: "second"),
+                tags: ["v1"]
+            ) {
                 throw TestFailure("obtained \($0.digest)")
             }
             for blob in layers(image) { request.mountSources[blob.digest] = [first] }
             try await client.push(request)
             #expect(
-                try await client.digest(of: "v1", in: Repository(host: registry.host, path: "second"))
+                try await client.digest(
+                    of: "v1",
+                    in: Repository(host: registry.host, path: "second")
+                )
                     == image.descriptor.digest
             )
         }
     }
 
-    @Test func `more lazy layers than transfers are allowed can be pulled while pushing`() async throws {
+    @Test func `more lazy layers than transfers are allowed can be pulled while pushing`()
+        async throws
+    {
         let registry = try await RegistryProcess(scratch)
-        let image = try storeImage(in: store, layers: (0..<10).map { noise(1000, seed: UInt64($0 + 10)) })
+        let image = try storeImage(
+            in: store,
+            layers: (0..<10).map { noise(1000, seed: UInt64($0 + 10)) }
+        )
         let first = Repository(host: registry.host, path: "first")
         try await withClient(quickConfiguration(), store) { client in
             try await client.push(PushRequest(root: image, repository: first, tags: ["v1"]))
@@ -96,7 +119,11 @@ struct RealRegistryTests {
         var configuration = quickConfiguration()
         configuration.transferCountMax = 2
         try await withClient(configuration, store) { client in
-            let request = PushRequest(root: image, repository: Repository(host: registry.host, path: "second"), tags: ["v1"]) {
+            let request = PushRequest(
+                root: image,
+                repository: Repository(host: registry.host, path: "second"),
+                tags: ["v1"]
+            ) {
                 try await client.fetch($0, from: first)
             }
             try await client.push(request)
@@ -118,13 +145,16 @@ struct RealRegistryTests {
         }
     }
 
-    @Test func `a password opens a closed registry, and a wrong one or none does not`() async throws {
+    @Test func `a password opens a closed registry, and a wrong one or none does not`() async throws
+    {
         let registry = try await RegistryProcess(scratch, login: ("user", "pass:word"))
         let image = try storeImage(in: store, layers: [noise(1000)])
         let repository = Repository(host: registry.host, path: "closed")
         func push(_ credentials: any CredentialSource) async throws {
             try await withClient(quickConfiguration(credentials: credentials), store) { client in
-                try await client.push(PushRequest(root: image, repository: repository, tags: ["v1"]))
+                try await client.push(
+                    PushRequest(root: image, repository: repository, tags: ["v1"])
+                )
             }
         }
         let anonymous = try await registryError { try await push(NoCredentials()) }
@@ -138,10 +168,15 @@ struct RealRegistryTests {
             executable: true
         )
         try scratch.write(".docker/config.json", #"{"credHelpers":{"\#(registry.host)":"test"}}"#)
-        try await push(DockerLogins(environment: ["HOME": scratch.path, "PATH": scratch.path + "/bin"]))
+        try await push(
+            DockerLogins(environment: ["HOME": scratch.path, "PATH": scratch.path + "/bin"])
+        )
     }
 
-    @Test func `a certificate that nobody trusts is refused, unless the registry is listed as insecure`() async throws {
+    @Test
+    func `a certificate that nobody trusts is refused, unless the registry is listed as insecure`()
+        async throws
+    {
         let registry = try await RegistryProcess(scratch, isEncrypted: true)
         // This name means this machine too, and does not look like it.
         let repository = Repository(host: "0.0.0.0:\(registry.port)", path: "tls")
@@ -149,7 +184,9 @@ struct RealRegistryTests {
         var configuration = quickConfiguration()
         func push() async throws {
             try await withClient(configuration, store) { client in
-                try await client.push(PushRequest(root: image, repository: repository, tags: ["v1"]))
+                try await client.push(
+                    PushRequest(root: image, repository: repository, tags: ["v1"])
+                )
             }
         }
         let error = try await registryError { try await push() }
@@ -173,7 +210,9 @@ struct RealRegistryTests {
         }
     }
 
-    @Test func `a registry killed in the middle of a blob is continued when it is back`() async throws {
+    @Test func `a registry killed in the middle of a blob is continued when it is back`()
+        async throws
+    {
         let registry = try await RegistryProcess(scratch)
         let bytes = noise(48 << 20)
         let image = try storeImage(in: store, layers: [bytes])
@@ -186,7 +225,9 @@ struct RealRegistryTests {
         let killed = Mutex<Int?>(nil)
         try await withClient(quickConfiguration(attempts: 50), target) { client in
             try await client.fetch(describe(bytes), from: repository) { progress in
-                let count = told.withLock { $0.append(progress.current); return $0.count }
+                let count = told.withLock {
+                    $0.append(progress.current); return $0.count
+                }
                 let mine = killed.withLock { mark in
                     guard mark == nil, progress.current >= 4 << 20 else { return false }
                     mark = count
@@ -209,7 +250,9 @@ struct RealRegistryTests {
         #expect(after == after.sorted())
     }
 
-    @Test func `a registry that stays dead ends the pull, and the next run continues it`() async throws {
+    @Test func `a registry that stays dead ends the pull, and the next run continues it`()
+        async throws
+    {
         let registry = try await RegistryProcess(scratch)
         let bytes = noise(48 << 20)
         let image = try storeImage(in: store, layers: [bytes])
@@ -218,7 +261,8 @@ struct RealRegistryTests {
             try await client.push(PushRequest(root: image, repository: repository, tags: ["v1"]))
         }
         let error = try await registryError {
-            try await withClient(quickConfiguration(attempts: 2), scratch.store("target")) { client in
+            try await withClient(quickConfiguration(attempts: 2), scratch.store("target")) {
+                client in
                 try await client.fetch(describe(bytes), from: repository) { progress in
                     if progress.current >= 4 << 20 { registry.kill() }
                 }
@@ -247,7 +291,8 @@ struct RealRegistryTests {
             try await client.push(PushRequest(root: image, repository: repository, tags: ["v1"]))
         }
         let hex = Digest.of(bytes).hex
-        let file = "registry-\(registry.port)/docker/registry/v2/blobs/sha256/\(hex.prefix(2))/\(hex)/data"
+        let file =
+            "registry-\(registry.port)/docker/registry/v2/blobs/sha256/\(hex.prefix(2))/\(hex)/data"
         try scratch.write(file, "only this is left")
         let target = try scratch.store("target")
         let error = try await registryError {

@@ -45,7 +45,8 @@ import Testing
         #expect(ContentRange("bytes 5-9/10")?.total == 10)
         #expect(ContentRange("bytes 0-0/*")?.total == nil)
         for wrong in [
-            "", "bytes", "bytes 5-4/10", "bytes 5-10/10", "bytes */10", "bytes -1-4/10", "items 0-1/2",
+            "", "bytes", "bytes 5-4/10", "bytes 5-10/10", "bytes */10", "bytes -1-4/10",
+            "items 0-1/2",
             "bytes 0-1", "bytes 0-99999999999999999999/*", "bytes 0-1/2/3",
         ] {
             #expect(ContentRange(wrong) == nil, "\(wrong)")
@@ -61,17 +62,25 @@ import Testing
     }
 
     @Test func `only hosts that are this machine by name are spoken to in plain HTTP`() {
-        for host in ["localhost", "LOCALHOST:5000", "127.0.0.1:5000", "127.1.2.3", "[::1]:5000", "[::1]"] {
+        for host in [
+            "localhost", "LOCALHOST:5000", "127.0.0.1:5000", "127.1.2.3", "[::1]:5000", "[::1]",
+        ] {
             #expect(Endpoint(registry: host, insecureHosts: []).trust == .loopback, "\(host)")
         }
         for host in [
-            "localhost.example", "127.0.0.1.example", "127.0.0.1.", "1127.0.0.1", "[::2]:5000", "registry:5000",
+            "localhost.example", "127.0.0.1.example", "127.0.0.1.", "1127.0.0.1", "[::2]:5000",
+            "registry:5000",
             "127.0.0.256",
         ] {
             #expect(Endpoint(registry: host, insecureHosts: []).trust == .verified, "\(host)")
         }
-        #expect(Endpoint(registry: "r.example:5000", insecureHosts: ["r.example:5000"]).trust == .insecure)
-        #expect(Endpoint(registry: "r.example", insecureHosts: ["r.example:5000"]).trust == .verified)
+        #expect(
+            Endpoint(registry: "r.example:5000", insecureHosts: ["r.example:5000"]).trust
+                == .insecure
+        )
+        #expect(
+            Endpoint(registry: "r.example", insecureHosts: ["r.example:5000"]).trust == .verified
+        )
     }
 
     @Test func `Docker's registry is dialled by its own name and logged in to by its old one`() {
@@ -82,10 +91,16 @@ import Testing
 
     @Test func `mirrors come before the registry for a pull and never for a push`() {
         var configuration = RegistryConfiguration()
-        configuration.mirrors["docker.io"] = ["https://mirror.example/proxy/", "", "localhost:5000"]
+        configuration.mirrors["docker.io"] = [
+            "https://mirror.example/proxy/", "", "localhost:5000",
+        ]
         let repository = Repository(host: "docker.io", path: "library/busybox")
         let endpoints = configuration.pullEndpoints(repository)
-        #expect(endpoints.map(\.authority) == ["mirror.example", "localhost:5000", "registry-1.docker.io"])
+        #expect(
+            endpoints.map(\.authority) == [
+                "mirror.example", "localhost:5000", "registry-1.docker.io",
+            ]
+        )
         #expect(endpoints[0].path(repository, "tags/list") == "/v2/proxy/library/busybox/tags/list")
         #expect(endpoints[2].path(repository, "tags/list") == "/v2/library/busybox/tags/list")
         #expect(configuration.pushEndpoint(repository).authority == "registry-1.docker.io")
@@ -102,7 +117,9 @@ import Testing
             let delay = policy.delay(afterFailures: count, askedFor: nil)
             #expect(delay > .zero && delay <= policy.delayMax)
         }
-        #expect(policy.delay(afterFailures: 1, askedFor: .seconds(1_000_000_000)) == policy.delayMax)
+        #expect(
+            policy.delay(afterFailures: 1, askedFor: .seconds(1_000_000_000)) == policy.delayMax
+        )
         #expect(policy.delay(afterFailures: 1, askedFor: .seconds(-5)) == .zero)
     }
 }
@@ -122,7 +139,10 @@ import Testing
         #expect(manifest.layers.map(\.size) == [2])
         #expect(image.descriptor.mediaType == MediaType.manifest)
         #expect(image.descriptor.digest == Digest.of(image.bytes))
-        let index = try parse(#"{"schemaVersion":2,"manifests":[\#(config)]}"#, MediaType.dockerManifestList)
+        let index = try parse(
+            #"{"schemaVersion":2,"manifests":[\#(config)]}"#,
+            MediaType.dockerManifestList
+        )
         guard case .index = index.content else { throw TestFailure("no index") }
         #expect(index.descriptor.mediaType == MediaType.dockerManifestList)
     }
@@ -133,12 +153,27 @@ import Testing
             ("", nil, "JSON"),
             ("[]", nil, "no JSON object"),
             (#"{"schemaVersion":1,"fsLayers":[]}"#, nil, "schemaVersion"),
-            (#"{"schemaVersion":2,"config":\#(config),"layers":[],"manifests":[]}"#, nil, "members of an image"),
-            (#"{"schemaVersion":2,"config":\#(config),"layers":[],"manifests":[]}"#, MediaType.manifest, "of an index"),
-            (#"{"schemaVersion":2,"manifests":[],"layers":[]}"#, MediaType.index, "members of an image"),
+            (
+                #"{"schemaVersion":2,"config":\#(config),"layers":[],"manifests":[]}"#, nil,
+                "members of an image"
+            ),
+            (
+                #"{"schemaVersion":2,"config":\#(config),"layers":[],"manifests":[]}"#,
+                MediaType.manifest, "of an index"
+            ),
+            (
+                #"{"schemaVersion":2,"manifests":[],"layers":[]}"#, MediaType.index,
+                "members of an image"
+            ),
             (#"{"schemaVersion":2,"layers":[]}"#, nil, "config is missing"),
-            (#"{"schemaVersion":2,"config":\#(config),"layers":[],"layers":[]}"#, nil, "stands twice"),
-            (#"{"schemaVersion":2,"mediaType":"text/html","config":\#(config),"layers":[]}"#, nil, "no image"),
+            (
+                #"{"schemaVersion":2,"config":\#(config),"layers":[],"layers":[]}"#, nil,
+                "stands twice"
+            ),
+            (
+                #"{"schemaVersion":2,"mediaType":"text/html","config":\#(config),"layers":[]}"#,
+                nil, "no image"
+            ),
             (
                 #"{"schemaVersion":2,"mediaType":"\#(MediaType.index)","manifests":[]}"#,
                 MediaType.manifest, "was announced as"
@@ -155,12 +190,20 @@ import Testing
                 #"{"schemaVersion":2,"config":{"mediaType":"c","digest":"\#(digest)","size":1e400},"layers":[]}"#,
                 nil, "cannot read manifest"
             ),
-            (#"{"schemaVersion":2,"config":\#(config),"layers":[\#(layers)]}"#, nil, "1001 layers, at most 1000"),
+            (
+                #"{"schemaVersion":2,"config":\#(config),"layers":[\#(layers)]}"#, nil,
+                "1001 layers, at most 1000"
+            ),
             (String(repeating: "[", count: 100_000), nil, "nested"),
         ]
         for (text, type, reason) in cases {
-            let error = #expect(throws: OCIError.self, "\(text.prefix(80))") { _ = try parse(text, type) }
-            #expect(error?.message.contains(reason) == true, "\(error?.message ?? "none") lacks \(reason)")
+            let error = #expect(throws: OCIError.self, "\(text.prefix(80))") {
+                _ = try parse(text, type)
+            }
+            #expect(
+                error?.message.contains(reason) == true,
+                "\(error?.message ?? "none") lacks \(reason)"
+            )
         }
     }
 }
