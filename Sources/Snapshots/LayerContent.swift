@@ -102,6 +102,10 @@ package protocol LayerContent: Sendable {
     /// The ``ContentHash/file(_:attributes:content:)`` of a regular file where it is known already; `nil` = compute.
     func fileDigest(_ path: String) throws -> Digest?
 
+    /// Called with a file that ``open(_:)`` gave, once its bytes were copied: throws when they may not be those that
+    /// ``fileDigest(_:)`` speaks of, because somebody wrote to the file meanwhile.
+    func confirmUnchanged(_ path: String, _ file: LinuxSystem.Descriptor) throws
+
     /// As ``entry(_:)`` for a name in a directory whose clean path is at hand: saves joining them.
     func entry(in directory: String, name: String) throws -> LayerEntry?
 }
@@ -109,6 +113,7 @@ package protocol LayerContent: Sendable {
 extension LayerContent {
     package func attributes(_ path: String) throws -> [ExtendedAttribute] { [] }
     package func fileDigest(_ path: String) throws -> Digest? { nil }
+    package func confirmUnchanged(_ path: String, _ file: LinuxSystem.Descriptor) throws {}
     package func entry(in directory: String, name: String) throws -> LayerEntry? {
         try entry(TreePath.join(directory, name))
     }

@@ -128,6 +128,7 @@ final class UnionCopier {
             let source = try content.open(path)
             try upper.makeFile(in: parent, name, metadata, mayHaveLinks: key != nil) { file in
                 try file.copySparse(from: source, size: entry.size)
+                try content.confirmUnchanged(path, source)
                 return entry.size
             }
             if let key { firstNames[key] = (parent, name) }

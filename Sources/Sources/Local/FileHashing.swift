@@ -3,6 +3,7 @@
 internal import Glibc
 internal import LinuxSystem
 internal import OCI
+internal import Snapshots
 internal import SystemPackage
 
 /// Reads files of a scan: finds their attributes and computes the digests that content hashes use.
@@ -58,11 +59,9 @@ struct FileHashing: Sendable {
     private func contents(
         of file: LinuxSystem.Descriptor,
         _ status: FileStatus,
-        _ attributes: [String: [UInt8]]
+        _ attributes: [ExtendedAttribute]
     ) throws -> Digest? {
-        var hasher = Digester()
-        let header = fileDigestHeader(status, attributes)
-        hasher.update(header)
+        var hasher = ContentHash.header(LayerEntry(status, target: ""), attributes: attributes)
         let buffer = UnsafeMutableRawBufferPointer.allocate(
             byteCount: Int(clamping: min(status.size + 1, UInt64(Self.bufferSize))),
             alignment: 16

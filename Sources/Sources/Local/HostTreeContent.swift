@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import LinuxSystem
-internal import OCI
+package import OCI
+package import Snapshots
 internal import SystemPackage
 
 /// The tree of a scan, read from the client's directory itself.
 ///
 /// Names and facts are those of the scan. Bytes are read from the files as they are now, so each file is checked when it
-/// is opened and, by ``confirm(_:_:)``, after it was read.
-package final class HostTreeContent: Sendable {
+/// is opened and, by ``confirmUnchanged(_:_:)``, after it was read.
+package final class HostTreeContent: LayerContent {
     private let tree: LocalTree
     private let root: Directory
     private let shownPath: String
@@ -17,6 +18,24 @@ package final class HostTreeContent: Sendable {
         self.tree = tree
         self.root = root
         self.shownPath = shownPath
+    }
+
+    package func entry(_ path: String) throws -> LayerEntry? {
+        tree.find(path).map { LayerEntry(tree.nodes[$0].status, target: tree.nodes[$0].target) }
+    }
+
+    package func children(_ path: String) throws -> [String] {
+        tree.find(path).map { tree.nodes[$0].children.map { tree.nodes[$0].name } } ?? []
+    }
+
+    package func fileDigest(_ path: String) throws -> Digest? {
+        tree.find(path).flatMap { tree.nodes[$0].digest }
+    }
+
+    package func attributes(_ path: String) throws -> [ExtendedAttribute] {
+        guard let node = tree.find(path) else { return [] }
+        if !tree.nodes[node].hasAttributes { return tree.nodes[node].attributes }
+        return try carriedAttributes(of: open(path))
     }
 
     /// Opens a regular file.
@@ -34,14 +53,14 @@ package final class HostTreeContent: Sendable {
         } catch {
             throw SourcesError(error, verb: "read", object: shown(path))
         }
-        try confirm(path, file)
+        try confirmUnchanged(path, file)
         return file
     }
 
     /// Checks that an open file still is the one that was hashed; call it after its bytes were read.
     ///
     /// - Throws: ``SourcesError``, `changing`.
-    package func confirm(_ path: String, _ file: LinuxSystem.Descriptor) throws {
+    package func confirmUnchanged(_ path: String, _ file: LinuxSystem.Descriptor) throws {
         guard let node = tree.find(path), try file.status().isUnchanged(since: tree.nodes[node].status) else {
             throw changed(path)
         }

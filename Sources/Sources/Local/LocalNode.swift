@@ -2,6 +2,7 @@
 
 internal import LinuxSystem
 internal import OCI
+internal import Snapshots
 
 /// One file of a local directory as a scan found it.
 struct LocalNode: Sendable {
@@ -15,7 +16,7 @@ struct LocalNode: Sendable {
     /// Whether a regular file has extended attributes that a build carries; its digest covers them.
     var hasAttributes = false
     /// The extended attributes of a directory that a build carries.
-    var attributes: [String: [UInt8]] = [:]
+    var attributes: [ExtendedAttribute] = []
     /// Where the directory that holds it stands in ``LocalTree/nodes``; the root holds itself.
     var parent = 0
     /// Where its children stand in ``LocalTree/nodes``, sorted by the bytes of their names.
@@ -103,11 +104,11 @@ struct LocalTree: Sendable {
             append(UInt32(clamping: node.target.utf8.count), to: &record)
             record += node.target.utf8
             if let digest = node.digest { record += digest.bytes }
-            for (name, value) in node.attributes.sorted(by: { $0.key < $1.key }) {
-                append(UInt32(clamping: name.utf8.count), to: &record)
-                record += name.utf8
-                append(UInt32(clamping: value.count), to: &record)
-                record += value
+            for attribute in node.attributes {
+                append(UInt32(clamping: attribute.name.utf8.count), to: &record)
+                record += attribute.name.utf8
+                append(UInt32(clamping: attribute.value.count), to: &record)
+                record += attribute.value
             }
             hasher.update(record)
         }

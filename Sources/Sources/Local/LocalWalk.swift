@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import LinuxSystem
+internal import Snapshots
 internal import SystemPackage
 
 /// Walks a directory of the client, one depth after the other, the directories of a depth on all cores.
@@ -36,7 +37,7 @@ struct LocalWalk: Sendable {
 
     /// What one directory holds.
     private struct List: Sendable {
-        var attributes: [String: [UInt8]] = [:]
+        var attributes: [ExtendedAttribute] = []
         var children: [Found] = []
     }
 
