@@ -288,12 +288,19 @@ extension Database {
     /// Layers of images whose blobs were noted since a time.
     func layersOfBlobs(usedSince time: Int64) throws -> [String] {
         let blobs = Set(
-            try Data.fetchAll(self, sql: "SELECT digest FROM blobs WHERE used > ?", arguments: [time])
-                .compactMap { Digest(row: $0) }
+            try Data.fetchAll(
+                self,
+                sql: "SELECT digest FROM blobs WHERE used > ?",
+                arguments: [time]
+            )
+            .compactMap { Digest(row: $0) }
         )
         if blobs.isEmpty { return [] }
         var layers: [String] = []
-        let rows = try Row.fetchCursor(self, sql: "SELECT id, blob FROM layers WHERE blob IS NOT NULL")
+        let rows = try Row.fetchCursor(
+            self,
+            sql: "SELECT id, blob FROM layers WHERE blob IS NOT NULL"
+        )
         while let row = try rows.next() {
             if let blob = Digest(descriptor: row[1]), blobs.contains(blob) { layers.append(row[0]) }
         }

@@ -13,7 +13,7 @@ private let allowedImports: [String: Set<String>] = [
     "LLBMessages": ["SwiftProtobuf"],
     "LLB": ["Crypto", "LLBMessages", "OCI", "SwiftProtobuf"],
     "FrontendProtocol": ["LLB", "OCI"],
-    "Solver": ["Collections", "OCI"],
+    "Solver": ["DequeModule", "OCI"],
     "Archives": ["CArchive", "CZlib", "CZstd", "Crypto", "LinuxSystem", "OCI", "SystemPackage"],
     "ContentStore": ["Crypto", "LinuxSystem", "OCI", "SystemPackage"],
     "Snapshots": [
