@@ -221,7 +221,7 @@ let package = Package(
         tests("ExportersTests", ["Archives", "ContentStore", "Exporters", "LinuxSystem", "OCI", "Registry", "Snapshots", system]),
         tests("FrontendHostTests", ["FrontendHost", "FrontendProtocol", "LLB", "LinuxSystem", "OCI", "Sandbox", system]),
         tests("DockerfileSyntaxTests", ["DockerfileSyntax"]),
-        tests("DockerfileConversionTests", ["DockerfileConversion", "DockerfileSyntax", "FrontendKit", "LLB", "OCI"]),
+        tests("DockerfileConversionTests", ["DockerfileConversion", "DockerfileSyntax", "LLB", "LLBMessages", "OCI", protobuf]),
         tests("EngineTests", ["Engine", "LLB", "LinuxSystem", "OCI", system]),
         tests("IntegrationTests", ["Engine", "LinuxSystem", "OCI", system]),
     ],

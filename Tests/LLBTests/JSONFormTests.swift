@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import LLB
+import LLBMessages
+import OCI
+import Testing
+
+@Suite struct JSONFormTests {
+    private func definition(_ text: String) throws -> Definition {
+        try Definition(json: JSONValue(parsing: text))
+    }
+
+    @Test func `survives writing and reading`() throws {
+        var actions = FileActions()
+        actions.makeFile("/f", mode: 0o600, data: [0, 1, 255], owner: FileOwner("a:b"))
+        let file = SourceFile(filename: "F", language: "L", data: [1])
+        let location = SourceLocation(file: file, ranges: [SourceRange(startLine: 1, endLine: 1)])
+        let state = try State.image("a").file(
+            actions,
+            constraints: Constraints(name: "n", locations: [location])
+        )
+        let first = try state.definition()
+        #expect(try Definition(json: first.json()) == first)
+    }
+
+    @Test func `lets authors name operations as they like`() throws {
+        let text = """
+            {"def": {
+              "out": {"inputs": [{"digest": "run"}]},
+              "run": {"inputs": [{"digest": "base"}],
+                      "exec": {"meta": {"args": ["ls"], "cwd": "/"}, "mounts": [{"dest": "/"}]}},
+              "base": {"source": {"identifier": "docker-image://docker.io/library/a:1"}}},
+             "metadata": {"run": {"description": {"llb.customname": "list"}}}}
+            """
+        let graph = try definition(text).graph()
+        #expect(graph.vertices.map(\.name) == ["docker-image://docker.io/library/a:1", "list"])
+    }
+
+    @Test func `reads BuildKit's own nesting`() throws {
+        let text = """
+            {"def": {
+              "b": {"inputs": [{"digest": "a", "index": 0}], "Op": {}},
+              "a": {"Op": {"file": {"actions": [{"input": -1, "secondaryInput": -1, "output": 0,
+                 "Action": {"mkdir": {"path": "/a", "mode": 493, "timestamp": -1,
+                   "owner": {"user": {"User": {"byId": 7}}}}}}]}}}}}
+            """
+        let graph = try definition(text).graph()
+        #expect(graph.vertices.first?.operation.file.actions.first?.mkdir.owner.user.byID == 7)
+    }
+
+    @Test(arguments: [
+        ("[]", "must be an object"), (#"{"def": []}"#, "must be an object"),
+        (#"{"def": {"a": {"source": {}}}}"#, "exactly one must point"),
+        (#"{"def": {"a": {"inputs": [{"digest": "b"}]}}}"#, "needs \"b\""),
+        (#"{"def": {"a": {}, "b": {}}}"#, "exactly one must point"),
+        (#"{"def": {"a": {"inputs": [{"digest": "a"}]}}}"#, "in a circle"),
+        (#"{"def": {"a": {"source": {"identifier": "x"}}, "a": {}}}"#, "appears twice"),
+        (#"{"def": {"a": {"surprise": 1}}}"#, "operation \"a\""),
+        (#"{"def": {"a": {}}, "metadata": {"z": {}}}"#, "metadata for \"z\""),
+        (#"{"def": {"a": {"exec": {"network": "MARS"}}}}"#, "operation \"a\""),
+    ])
+    func `refuses forms that mean nothing`(text: String, reason: String) throws {
+        let error = #expect(throws: LLBError.self) { try definition(text) }
+        #expect(error?.message.contains(reason) == true, "\(error?.message ?? "")")
+    }
+}
