@@ -26,7 +26,7 @@ package struct CacheMap: Sendable {
         digest: Digest,
         inputs: [InputRule] = [],
         isPersistable: Bool = true,
-        isDeterministic: Bool = false,
+        isDeterministic: Bool = true,
         alternatives: (@Sendable () async throws -> [Digest])? = nil
     ) {
         self.digest = digest

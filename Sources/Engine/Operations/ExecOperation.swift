@@ -28,7 +28,11 @@ struct ExecOperation: DefinedOperation {
                 try await contentDigest(of: result, selections)
             }
         }
-        return CacheMap(digest: execCacheDigest(exec, platform: platform), inputs: rules)
+        return CacheMap(
+            digest: execCacheDigest(exec, platform: platform),
+            inputs: rules,
+            isDeterministic: false
+        )
     }
 
     func execute(_ context: OperationContext, inputs: [any Sendable]) async throws -> [any Sendable] {
