@@ -54,22 +54,37 @@ public struct ProtocolFailure: Error, Sendable, Hashable, CustomStringConvertibl
     public var description: String { message }
 }
 
-extension ProtocolFailure.Kind: RawRepresentable {
-    private static let named: [(String, ProtocolFailure.Kind)] = [
-        ("incompatible", .incompatible), ("unsupported", .unsupported),
-        ("invalidParams", .invalidParams), ("notFound", .notFound), ("limit", .limit),
-        ("tooManyRequests", .tooManyRequests), ("cancelled", .cancelled), ("timeout", .timeout),
-        ("badDefinition", .badDefinition), ("buildFile", .buildFile), ("operation", .operation),
-        ("denied", .denied), ("unavailable", .unavailable), ("internal", .internalError),
+extension ProtocolFailure.Kind {
+    /// The kinds of this version.
+    private static let known: [ProtocolFailure.Kind] = [
+        .incompatible, .unsupported, .invalidParams, .notFound, .limit, .tooManyRequests, .cancelled,
+        .timeout, .badDefinition, .buildFile, .operation, .denied, .unavailable, .internalError,
     ]
 
-    public init(rawValue: String) {
-        self = Self.named.first { $0.0 == rawValue }?.1 ?? .unrecognized(rawValue)
+    /// The kind of a name; one that is not known is kept.
+    public init(name: String) {
+        self = Self.known.first { $0.name == name } ?? .unrecognized(name)
     }
 
-    public var rawValue: String {
-        if case .unrecognized(let name) = self { return name }
-        return Self.named.first { $0.1 == self }?.0 ?? "internal"
+    /// The name in messages.
+    public var name: String {
+        switch self {
+        case .incompatible: "incompatible"
+        case .unsupported: "unsupported"
+        case .invalidParams: "invalidParams"
+        case .notFound: "notFound"
+        case .limit: "limit"
+        case .tooManyRequests: "tooManyRequests"
+        case .cancelled: "cancelled"
+        case .timeout: "timeout"
+        case .badDefinition: "badDefinition"
+        case .buildFile: "buildFile"
+        case .operation: "operation"
+        case .denied: "denied"
+        case .unavailable: "unavailable"
+        case .internalError: "internal"
+        case .unrecognized(let name): name
+        }
     }
 }
 
@@ -87,7 +102,7 @@ extension ProtocolFailure {
             default: Self.sharedCode
             }
         var data = self.data
-        data["kind"] = .string(kind.rawValue)
+        data["kind"] = .string(kind.name)
         return ["code": .integer(code), "message": .string(message), "data": .object(data)]
     }
 
@@ -99,7 +114,7 @@ extension ProtocolFailure {
         message = try members.string("message")
         data = try members.optionalObject("data")?.object ?? [:]
         if case .string(let name)? = data["kind"] {
-            kind = Kind(rawValue: name)
+            kind = Kind(name: name)
         } else {
             switch code {
             case -32602: kind = .invalidParams
