@@ -44,7 +44,15 @@ package final class ChildProcess: Sendable {
                         unsafe cl_spawn($0, argv, envp, numbers, CInt(numbers.count), 1, &pid)
                     }
                 case .open(let file):
-                    unsafe cl_spawn_fd(file.number, argv, envp, numbers, CInt(numbers.count), 1, &pid)
+                    unsafe cl_spawn_fd(
+                        file.number,
+                        argv,
+                        envp,
+                        numbers,
+                        CInt(numbers.count),
+                        1,
+                        &pid
+                    )
                 }
             }
         }
@@ -64,7 +72,11 @@ package final class ChildProcess: Sendable {
     package func wait() throws(SystemCallError) -> Exit {
         var code: CInt = 0
         var status: CInt = 0
-        try check(unsafe cl_waitid_pidfd(handle.number, 0, &code, &status), "wait for", "process \(pid)")
+        try check(
+            unsafe cl_waitid_pidfd(handle.number, 0, &code, &status),
+            "wait for",
+            "process \(pid)"
+        )
         return code == CLD_EXITED ? .exited(status) : .signalled(status)
     }
 }

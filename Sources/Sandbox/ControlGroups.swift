@@ -31,14 +31,15 @@ final class ControlGroups: Sendable {
     private static let prefix = "kiln-"
 
     init() {
-        let name = "\(Self.prefix)\(ProcessIdentity.current.pid)-\(ProcessIdentity.current.startTicks)"
+        let name =
+            "\(Self.prefix)\(ProcessIdentity.current.pid)-\(ProcessIdentity.current.startTicks)"
         var ours: [(parent: Directory, name: String)] = []
         func make(_ parent: Directory?) -> Directory? {
             guard let parent else { return nil }
             Self.sweep(parent)
             do {
                 try parent.makeDirectory(name, mode: 0o755)
-            } catch where error.errno == .fileExists {
+            } catch  where error.errno == .fileExists {
                 // Another launcher of this process made it.
             } catch {
                 return nil
@@ -98,7 +99,9 @@ final class ControlGroups: Sendable {
     /// Removes what is left of one sandbox after its launcher is gone; kills what is in it.
     func removeLeftovers(id: String) {
         for parents in [confined, open] {
-            for group in [parents.unified, parents.memory, parents.pids, parents.cpu].compactMap({ $0 }) {
+            for group in [parents.unified, parents.memory, parents.pids, parents.cpu].compactMap({
+                $0
+            }) {
                 Self.remove(id, in: Directory(group))
             }
         }
@@ -113,7 +116,9 @@ final class ControlGroups: Sendable {
             }
         }
         let text = (try? group.open("cgroup.subtree_control").readToEnd(byteLimit: 4096)) ?? []
-        return Set(String(decoding: text, as: UTF8.self).split { $0 == " " || $0 == "\n" }.map(String.init))
+        return Set(
+            String(decoding: text, as: UTF8.self).split { $0 == " " || $0 == "\n" }.map(String.init)
+        )
     }
 
     private static func child(
@@ -122,7 +127,9 @@ final class ControlGroups: Sendable {
         controllers: Set<String>
     ) -> Directory? {
         guard let group, let child = try? group.makeDirectories(name) else { return nil }
-        for controller in controllers { write("+\(controller)", to: "cgroup.subtree_control", in: child) }
+        for controller in controllers {
+            write("+\(controller)", to: "cgroup.subtree_control", in: child)
+        }
         return child
     }
 
@@ -151,8 +158,12 @@ final class ControlGroups: Sendable {
     private static func sweep(_ parent: Directory) {
         for entry in (try? parent.entries()) ?? [] where entry.name.hasPrefix(prefix) {
             let parts = entry.name.dropFirst(prefix.count).split(separator: "-")
-            guard parts.count == 2, let pid = Int32(parts[0]), let ticks = UInt64(parts[1]) else { continue }
-            if !ProcessIdentity(pid: pid, startTicks: ticks).isAlive { remove(entry.name, in: parent) }
+            guard parts.count == 2, let pid = Int32(parts[0]), let ticks = UInt64(parts[1]) else {
+                continue
+            }
+            if !ProcessIdentity(pid: pid, startTicks: ticks).isAlive {
+                remove(entry.name, in: parent)
+            }
         }
     }
 
@@ -167,7 +178,7 @@ final class ControlGroups: Sendable {
             do {
                 try parent.remove(name: name, isDirectory: true)
                 return
-            } catch where error.errno == .resourceBusy {
+            } catch  where error.errno == .resourceBusy {
                 if attempt == 0 { killAll(in: group) }
                 usleep(5000)
             } catch {
@@ -212,7 +223,9 @@ struct ControlGroupMounts {
         let own = ownGroups()
         for line in mounts.split(separator: "\n") {
             let fields = line.split(separator: " ")
-            guard let separator = fields.firstIndex(of: "-"), fields.count > separator + 3 else { continue }
+            guard let separator = fields.firstIndex(of: "-"), fields.count > separator + 3 else {
+                continue
+            }
             let path = String(fields[4])
             switch fields[separator + 1] {
             case "cgroup2":
@@ -245,7 +258,9 @@ struct ControlGroupMounts {
         for line in text(of: "/proc/self/cgroup").split(separator: "\n") {
             let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             if fields.count < 3 { continue }
-            for controller in fields[1].split(separator: ",") { result[String(controller)] = String(fields[2]) }
+            for controller in fields[1].split(separator: ",") {
+                result[String(controller)] = String(fields[2])
+            }
         }
         return result
     }

@@ -72,12 +72,20 @@ package struct HostCapabilities: Sendable, Hashable {
     /// Tries everything out. Blocks for some milliseconds.
     ///
     /// - Parameter scratch: A directory of the file system that will hold layers.
-    init(launcher: LauncherExecutable, groups: ControlGroups, scratch: Directory) throws(SandboxError) {
+    init(
+        launcher: LauncherExecutable,
+        groups: ControlGroups,
+        scratch: Directory
+    ) throws(SandboxError) {
         let probe: Probe
         do {
             probe = try Probe.run(launcher: launcher, scratch: scratch)
         } catch {
-            throw SandboxError(.unavailable, "cannot find out what this host offers: \(error)", cause: error)
+            throw SandboxError(
+                .unavailable,
+                "cannot find out what this host offers: \(error)",
+                cause: error
+            )
         }
         isMachineRoot = geteuid() == 0 && !probe.nested
         hasManyUsers = probe.manyUsers

@@ -188,7 +188,11 @@ extension LaunchDocument {
             try file.seal()
             return file
         } catch {
-            throw SandboxError(.unavailable, "cannot hand the spec to the launcher: \(error)", cause: error)
+            throw SandboxError(
+                .unavailable,
+                "cannot hand the spec to the launcher: \(error)",
+                cause: error
+            )
         }
     }
 }

@@ -40,7 +40,9 @@ struct LauncherExecutable: Sendable {
 
     /// `KILN_SANDBOX`, else the file beside the running program.
     static var standardPath: FilePath {
-        if let variable = unsafe getenv("KILN_SANDBOX") { return FilePath(unsafe String(cString: variable)) }
+        if let variable = unsafe getenv("KILN_SANDBOX") {
+            return FilePath(unsafe String(cString: variable))
+        }
         return runningProgram.removingLastComponent().appending(name)
     }
 

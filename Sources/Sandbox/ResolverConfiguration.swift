@@ -28,7 +28,10 @@ package enum ResolverConfiguration {
     package static func withoutLoopback(_ bytes: [UInt8]) -> [UInt8] {
         var lines: [String] = []
         var hasServer = false
-        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false) {
+        for line in String(decoding: bytes, as: UTF8.self).split(
+            separator: "\n",
+            omittingEmptySubsequences: false
+        ) {
             if let server = nameServer(in: line) {
                 if server.hasPrefix("127.") || server == "::1" { continue }
                 hasServer = true
@@ -48,7 +51,9 @@ package enum ResolverConfiguration {
     }
 
     private static func nameServers(in bytes: [UInt8]) -> [String] {
-        String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { nameServer(in: $0) }
+        String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap {
+            nameServer(in: $0)
+        }
     }
 
     private static func nameServer(in line: Substring) -> String? {

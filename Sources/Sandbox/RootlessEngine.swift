@@ -31,7 +31,11 @@ package enum RootlessEngine {
             try replaceProcess(by: path, arguments: command)
         } catch {
             unsafe unsetenv(mark)
-            throw SandboxError(.unavailable, "cannot enter a user namespace: \(error)", cause: error)
+            throw SandboxError(
+                .unavailable,
+                "cannot enter a user namespace: \(error)",
+                cause: error
+            )
         }
     }
 }

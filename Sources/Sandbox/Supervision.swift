@@ -137,7 +137,9 @@ final class Supervision: Sendable {
 
     private func escalate() {
         let killed = state.withLock { $0.killed }
-        if let killed, ContinuousClock.now - killed > Self.teardownTimeout { launcher.signal(SIGKILL) }
+        if let killed, ContinuousClock.now - killed > Self.teardownTimeout {
+            launcher.signal(SIGKILL)
+        }
     }
 
     private func conclude(_ outcome: Result<SandboxResult, SandboxError>) {
@@ -185,7 +187,10 @@ struct LauncherReport {
                 case nil: "its end was not seen"
                 }
             return .failure(
-                SandboxError(.launcherLost, "cannot tell how the sandbox ended: the launcher said nothing; \(end)")
+                SandboxError(
+                    .launcherLost,
+                    "cannot tell how the sandbox ended: the launcher said nothing; \(end)"
+                )
             )
         }
         let signal = exit.signal.flatMap { $0 == 0 ? nil : $0 }
@@ -197,7 +202,8 @@ struct LauncherReport {
                 executionFailure: nil,
                 userTime: .microseconds(exit.userMicros ?? 0),
                 systemTime: .microseconds(exit.systemMicros ?? 0),
-                residentBytesMax: (exit.residentKiB ?? 0).multipliedReportingOverflow(by: 1024).partialValue
+                residentBytesMax: (exit.residentKiB ?? 0).multipliedReportingOverflow(by: 1024)
+                    .partialValue
             )
         )
     }

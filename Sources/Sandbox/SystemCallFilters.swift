@@ -17,7 +17,8 @@ struct SystemCallFilters: Sendable {
     init(launcher: LauncherExecutable, cache: Directory) throws(SandboxError) {
         var filters: [SandboxSpec.Profile: Descriptor] = [:]
         for profile in Self.profiles {
-            let name = "seccomp-\(profile.rawValue)-\(launcher.digest.prefix(16))-\(Self.kernelRelease).bpf"
+            let name =
+                "seccomp-\(profile.rawValue)-\(launcher.digest.prefix(16))-\(Self.kernelRelease).bpf"
             do {
                 let bytes =
                     try Self.cached(name, in: cache)
@@ -42,12 +43,15 @@ struct SystemCallFilters: Sendable {
     /// The filter of a profile; `insecure` has none.
     subscript(profile: SandboxSpec.Profile) -> Descriptor? { filters[profile] }
 
-    private static func cached(_ name: String, in cache: Directory) throws(SystemCallError) -> [UInt8]? {
+    private static func cached(
+        _ name: String,
+        in cache: Directory
+    ) throws(SystemCallError) -> [UInt8]? {
         do {
             let bytes = try cache.open(name, scope: .noSymlinks).readToEnd(byteLimit: byteLimit)
             // A power cut can leave an empty file. Every instruction has eight bytes.
             return bytes.isEmpty || !bytes.count.isMultiple(of: 8) ? nil : bytes
-        } catch where error.isNotFound {
+        } catch  where error.isNotFound {
             return nil
         }
     }

@@ -5,6 +5,7 @@ import Glibc
 import LinuxSystem
 import Synchronization
 import SystemPackage
+import Testing
 
 @testable import Sandbox
 
@@ -21,7 +22,7 @@ struct Fixture: Sendable {
     private init() throws {
         launcherPath = try Self.builtLauncher()
         path = FilePath("/tmp/kiln-sandbox-tests-\(randomToken(count: 8))")
-        directory = try Directory(host: path, createMode: 0o700)
+        directory = try Directory(host: path, createMode: 0o711)
         base = try Self.makeBusyboxLayer(in: directory)
         launcher = try Launcher(
             cache: try directory.makeDirectories("cache"),
@@ -31,14 +32,20 @@ struct Fixture: Sendable {
     }
 
     private func remove() {
-        try? Directory(host: path.removingLastComponent()).removeTree(name: path.lastComponent?.string ?? "")
+        try? Directory(host: path.removingLastComponent()).removeTree(
+            name: path.lastComponent?.string ?? ""
+        )
     }
 
     /// `kiln-sandbox` as it lies beside the tests, compiled when its sources are newer.
     private static func builtLauncher() throws -> FilePath {
-        if let given = unsafe getenv("KILN_SANDBOX") { return FilePath(unsafe String(cString: given)) }
+        if let given = unsafe getenv("KILN_SANDBOX") {
+            return FilePath(unsafe String(cString: given))
+        }
         let script = FilePath(#filePath)
-            .removingLastComponent().removingLastComponent().removingLastComponent().appending("dev/build-sandbox")
+            .removingLastComponent().removingLastComponent().removingLastComponent().appending(
+                "dev/build-sandbox"
+            )
         let output = LauncherExecutable.runningProgram.removingLastComponent()
         let process = try ChildProcess(
             .path(script),
@@ -56,15 +63,20 @@ struct Fixture: Sendable {
         let busybox = try Descriptor.open(host: "/bin/busybox")
         try bin.createFile("busybox", mode: 0o755).copy(from: busybox)
         for tool in tools { try bin.makeSymbolicLink(tool, to: "busybox") }
-        for name in ["etc", "tmp", "root", "proc", "sys", "dev"] { try base.makeDirectory(name, mode: 0o755) }
+        for name in ["etc", "tmp", "root", "proc", "sys", "dev"] {
+            try base.makeDirectory(name, mode: 0o755)
+        }
         try base.createFile("etc/passwd", mode: 0o644).write("root:x:0:0::/root:/bin/sh\n".utf8)
         return base
     }
 
     private static let tools = [
-        "sh", "cat", "ls", "echo", "true", "false", "id", "env", "pwd", "sleep", "kill", "mknod", "mount", "umount", "dd", "head",
-        "tail", "grep", "hostname", "touch", "rm", "mkdir", "rmdir", "ln", "stat", "ps", "wc", "yes", "tr", "ip", "ifconfig",
-        "chmod", "chown", "unshare", "sed", "mv", "readlink", "test", "nc", "df", "dmesg", "cp", "find", "seq", "setsid",
+        "sh", "cat", "ls", "echo", "true", "false", "id", "env", "pwd", "sleep", "kill", "mknod",
+        "mount", "umount", "dd", "head",
+        "tail", "grep", "hostname", "touch", "rm", "mkdir", "rmdir", "ln", "stat", "ps", "wc",
+        "yes", "tr", "ip", "ifconfig",
+        "chmod", "chown", "unshare", "sed", "mv", "readlink", "test", "nc", "df", "dmesg", "cp",
+        "find", "seq", "setsid",
         "nproc", "date", "ulimit", "od", "awk", "sort", "mkfifo", "su", "chroot",
     ]
 }
@@ -161,18 +173,24 @@ func processes(with text: String) -> [Int32] {
     let names = (try? Directory(host: "/proc").entries()) ?? []
     return names.compactMap { entry -> Int32? in
         guard let pid = Int32(entry.name), pid != getpid() else { return nil }
-        let line = (try? Descriptor.open(host: FilePath("/proc/\(pid)/cmdline")).readToEnd(byteLimit: 1 << 20)) ?? []
+        let line =
+            (try? Descriptor.open(host: FilePath("/proc/\(pid)/cmdline")).readToEnd(
+                byteLimit: 1 << 20
+            )) ?? []
         return String(decoding: line, as: UTF8.self).contains(text) ? pid : nil
     }
 }
 
 /// Waits, at most five seconds, until something holds.
-func eventually(_ condition: () throws -> Bool) async throws -> Bool {
+func expectEventually(
+    _ condition: () throws -> Bool,
+    sourceLocation: SourceLocation = #_sourceLocation
+) async throws {
     for _ in 0..<500 {
-        if try condition() { return true }
+        if try condition() { return }
         try await Task.sleep(for: .milliseconds(10))
     }
-    return false
+    Issue.record("it did not come to hold", sourceLocation: sourceLocation)
 }
 
 let isRoot = geteuid() == 0

@@ -12,7 +12,9 @@ struct IsolationTests {
     @Test func `shows no path of the host`() async throws {
         try await withScratch { scratch in
             let canary = scratch.fixture.path
-            let outcome = try await scratch.run("ls -d \(canary) /work /home; ls /; cat /proc/self/mountinfo; ls -d /..")
+            let outcome = try await scratch.run(
+                "ls -d \(canary) /work /home; ls /; cat /proc/self/mountinfo; ls -d /.."
+            )
             #expect(!outcome.output.contains(canary.string))
             #expect(!outcome.output.contains("/home"))
             // The host's root, if it were still mounted anywhere.
@@ -23,25 +25,34 @@ struct IsolationTests {
 
     @Test func `masks what tells about the machine`() async throws {
         try await withScratch { scratch in
-            let outcome = try await scratch.run("""
+            let outcome = try await scratch.run(
+                """
                 for f in kcore keys timer_list sched_debug; do [ -e /proc/$f ] && head -c 1 /proc/$f; done
                 ls /proc/acpi /sys/firmware /proc/scsi 2>/dev/null | grep -v : ; echo end
-                """)
+                """
+            )
             #expect(outcome.text.replacing("\n", with: "") == "end")
         }
     }
 
-    @Test(arguments: ["/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/irq/default_smp_affinity", "/sys/kernel/uevent_helper"])
+    @Test(arguments: [
+        "/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/irq/default_smp_affinity",
+        "/sys/kernel/uevent_helper",
+    ])
     func `lets nobody open the kernel's switches for writing`(_ path: String) async throws {
         try await withScratch { scratch in
-            let outcome = try await scratch.run("[ -e \(path) ] || exit 0; exec 9>>\(path) && echo opened")
+            let outcome = try await scratch.run(
+                "[ -e \(path) ] || exit 0; exec 9>>\(path) && echo opened"
+            )
             #expect(outcome.output.isEmpty)
         }
     }
 
     @Test func `has no network but its own loopback device`() async throws {
         try await withScratch { scratch in
-            let outcome = try await scratch.run("grep -c : /proc/net/dev; ip addr show lo | grep -c 'LOOPBACK,UP'; ip route | wc -l")
+            let outcome = try await scratch.run(
+                "grep -c : /proc/net/dev; ip addr show lo | grep -c 'LOOPBACK,UP'; ip route | wc -l"
+            )
             #expect(outcome.lines == ["1", "1", "0"])
         }
     }
@@ -57,32 +68,41 @@ struct IsolationTests {
 
     @Test func `cannot open a device node it makes`() async throws {
         try await withScratch { scratch in
-            let outcome = try await scratch.run("""
+            let outcome = try await scratch.run(
+                """
                 for dir in / /tmp /dev /dev/shm /cache; do
                   mknod $dir/disk b 7 0; mknod $dir/kmsg c 1 11; mknod $dir/mem c 1 1
                   for n in disk kmsg mem; do head -c 1 $dir/$n 2>/dev/null && echo "opened $dir/$n"; done
                 done; echo end
-                """) { $0.mounts = [.init(.tmpfs(byteLimit: nil), at: "/cache")] }
+                """
+            ) { $0.mounts = [.init(.tmpfs(byteLimit: nil), at: "/cache")] }
             #expect(outcome.text == "end")
         }
     }
 
     @Test func `can make harmless device nodes as other engines let it`() async throws {
         try await withScratch { scratch in
-            let outcome = try await scratch.run("mknod /tmp/null c 1 3 && echo x > /tmp/null && echo works")
+            let outcome = try await scratch.run(
+                "mknod /tmp/null c 1 3 && echo x > /tmp/null && echo works"
+            )
             #expect(outcome.text == "works")
         }
     }
 
     @Test(arguments: [
-        ("mount", "mount -t tmpfs x /tmp"), ("unmount", "umount /etc/hosts"), ("user namespace", "unshare -U true"),
-        ("mount namespace", "unshare -m true"), ("kernel log", "dmesg"), ("clock", "date -s 2020-01-01"),
+        ("mount", "mount -t tmpfs x /tmp"), ("unmount", "umount /etc/hosts"),
+        ("user namespace", "unshare -U true"),
+        ("mount namespace", "unshare -m true"), ("kernel log", "dmesg"),
+        ("clock", "date -s 2020-01-01"),
         ("host name", "hostname other"),
     ])
     func `refuses privileged operations`(_ name: String, _ command: String) async throws {
         try await withScratch { scratch in
             let outcome = try await scratch.run("\(command) >/dev/null")
-            #expect(outcome.error.contains("not permitted") || outcome.error.contains("denied"), "\(name)")
+            #expect(
+                outcome.error.contains("not permitted") || outcome.error.contains("denied"),
+                "\(name)"
+            )
         }
     }
 
@@ -94,7 +114,9 @@ struct IsolationTests {
             spec.workingDirectory = "/"
             let outcome = try await scratch.run(spec)
             #expect(outcome.result.exitCode != 0)
-            let write = try await Scratch().run("for p in 0 1; do (echo x > /proc/$p/exe) 2>/dev/null && echo written; done; echo end")
+            let write = try await Scratch().run(
+                "for p in 0 1; do (echo x > /proc/$p/exe) 2>/dev/null && echo written; done; echo end"
+            )
             #expect(write.text == "end")
         }
         #expect(try Fixture.shared.get().launcherDigest() == before)
@@ -107,10 +129,12 @@ struct IsolationTests {
     }
 
     @Test(arguments: [
-        ["proc": "/etc"], ["sys": "/"], ["dev": "/etc"], ["dev": "/proc/self/fd"], ["proc": "sys", "sys": "proc"],
+        ["proc": "/etc"], ["sys": "/"], ["dev": "/etc"], ["dev": "/proc/self/fd"],
+        ["proc": "sys", "sys": "proc"],
         ["dev": "../../../../tmp"],
     ])
-    func `refuses a root whose own directories are symlinks`(_ links: [String: String]) async throws {
+    func `refuses a root whose own directories are symlinks`(_ links: [String: String]) async throws
+    {
         try await withScratch { scratch in
             let before = try HostCanary.current
             let root = try scratch.hostileRoot(links: links)
@@ -118,7 +142,10 @@ struct IsolationTests {
                 try await scratch.run("true") { $0.root = .directory(root.descriptor) }
             }
             #expect(error?.code == .setupFailed)
-            #expect(error?.message.contains("symbolic links") == true || error?.message.contains("not a directory") == true)
+            #expect(
+                error?.message.contains("symbolic links") == true
+                    || error?.message.contains("not a directory") == true
+            )
             #expect(try HostCanary.current.names == before.names)
             #expect(try HostCanary.current.files == before.files)
         }
@@ -126,7 +153,9 @@ struct IsolationTests {
 
     // What a step tries here must be harmless should it ever succeed: these tests run on somebody's machine.
     @Test(arguments: ["/etc", "../../../../etc", "/proc/1/root/etc", "/proc/self/fd/3"])
-    func `keeps generated files of a root with a symlinked etc inside`(_ target: String) async throws {
+    func `keeps generated files of a root with a symlinked etc inside`(
+        _ target: String
+    ) async throws {
         try await withScratch { scratch in
             let name = "kiln-canary-\(randomToken(count: 8))"
             let root = try scratch.hostileRoot(links: ["etc": target])
@@ -140,7 +169,9 @@ struct IsolationTests {
     @Test(arguments: [SandboxSpec.Profile.step, .insecure])
     func `leaves nothing of the host above the root`(_ profile: SandboxSpec.Profile) async throws {
         try await withScratch { scratch in
-            let outcome = try await scratch.run("cd /..; pwd; ls -di /.. /; ls -a /../..; grep -c ' / / ' /proc/self/mountinfo") {
+            let outcome = try await scratch.run(
+                "cd /..; pwd; ls -di /.. /; ls -a /../..; grep -c ' / / ' /proc/self/mountinfo"
+            ) {
                 $0.profile = profile
             }
             let inodes = outcome.lines[1...2].map { $0.split(separator: " ").first }
@@ -150,15 +181,20 @@ struct IsolationTests {
         }
     }
 
-    @Test func `removes nothing outside when a step swaps its mount point for a symlink`() async throws {
+    @Test func `removes nothing outside when a step swaps its mount point for a symlink`()
+        async throws
+    {
         try await withScratch { scratch in
             let victim = try scratch.tree("victim")
             _ = try victim.makeDirectories("stub")
             let parent = try scratch.tree("parent")
             // The mount is on /data/stub; the step moves the directory above it away and puts a symlink in its place.
-            let outcome = try await scratch.run("mv /data/dir /data/moved; ln -s /victim /data/dir; ls /data") {
+            let outcome = try await scratch.run(
+                "mv /data/dir /data/moved; ln -s /victim /data/dir; ls /data"
+            ) {
                 $0.mounts = [
-                    .init(.bind(parent.descriptor), at: "/data"), .init(.bind(victim.descriptor), at: "/victim"),
+                    .init(.bind(parent.descriptor), at: "/data"),
+                    .init(.bind(victim.descriptor), at: "/victim"),
                     .init(.tmpfs(byteLimit: nil), at: "/data/dir/stub"),
                 ]
             }
@@ -212,7 +248,9 @@ struct HostCanary: Equatable {
         get throws {
             let etc = try Directory(host: "/etc")
             return HostCanary(
-                files: try ["hosts", "resolv.conf", "passwd"].compactMap { try etc.statusIfExists(name: $0) },
+                files: try ["hosts", "resolv.conf", "passwd"].compactMap {
+                    try etc.statusIfExists(name: $0)
+                },
                 names: try ["/", "/etc", "/dev"].map { path in
                     try Directory(host: FilePath(path)).entries().map(\.name).sorted()
                 }

@@ -37,7 +37,13 @@ struct MountTests {
         try await withScratch { scratch in
             let tree = try scratch.tree("data", files: ["a/file": "hello"])
             let outcome = try await scratch.run("cat /etc/motd") {
-                $0.mounts = [.init(.bind(tree.descriptor, subpath: "/a/file"), at: "/etc/motd", isReadOnly: true)]
+                $0.mounts = [
+                    .init(
+                        .bind(tree.descriptor, subpath: "/a/file"),
+                        at: "/etc/motd",
+                        isReadOnly: true
+                    )
+                ]
             }
             #expect(outcome.text == "hello")
         }
@@ -50,7 +56,9 @@ struct MountTests {
             try tree.makeSymbolicLink("up", to: "../../../../etc/passwd")
             for name in ["link", "up", "../../etc/passwd"] {
                 var spec = try Scratch().shell("cat /file")
-                spec.mounts = [.init(.bind(tree.descriptor, subpath: name), at: "/file", isReadOnly: true)]
+                spec.mounts = [
+                    .init(.bind(tree.descriptor, subpath: name), at: "/file", isReadOnly: true)
+                ]
                 let outcome = try await scratch.run(spec)
                 #expect(outcome.text == "inside")
             }
@@ -61,9 +69,13 @@ struct MountTests {
         try await withScratch { scratch in
             let tree = try scratch.tree("data")
             let error = await #expect(throws: SandboxError.self) {
-                try await scratch.run("true") { $0.mounts = [.init(.bind(tree.descriptor, subpath: "nope"), at: "/x")] }
+                try await scratch.run("true") {
+                    $0.mounts = [.init(.bind(tree.descriptor, subpath: "nope"), at: "/x")]
+                }
             }
-            #expect(error?.message == "cannot open nope of the source of /x: no such file or directory")
+            #expect(
+                error?.message == "cannot open nope of the source of /x: no such file or directory"
+            )
             #expect(error?.code == .setupFailed)
         }
     }
@@ -99,7 +111,11 @@ struct MountTests {
             let outcome = try await scratch.run("cat /mnt/a /mnt/b; touch /mnt/c || echo refused") {
                 let layers = [top.descriptor, low.descriptor]
                 $0.mounts = [
-                    .init(.overlay(lower: layers, upper: nil, work: nil, subpath: "dir"), at: "/mnt", isReadOnly: true),
+                    .init(
+                        .overlay(lower: layers, upper: nil, work: nil, subpath: "dir"),
+                        at: "/mnt",
+                        isReadOnly: true
+                    )
                 ]
             }
             #expect(outcome.text == "lowtoprefused")
@@ -108,7 +124,9 @@ struct MountTests {
 
     @Test func `limits a tmpfs and forgets it`() async throws {
         try await withScratch { scratch in
-            let outcome = try await scratch.run("head -c 500000 /dev/zero > /cache/a && echo ok; head -c 2000000 /dev/zero > /cache/b || echo full; stat -c %a /cache") {
+            let outcome = try await scratch.run(
+                "head -c 500000 /dev/zero > /cache/a && echo ok; head -c 2000000 /dev/zero > /cache/b || echo full; stat -c %a /cache"
+            ) {
                 $0.mounts = [.init(.tmpfs(byteLimit: 1 << 20), at: "/cache")]
             }
             #expect(outcome.lines == ["ok", "full", "1777"])
@@ -118,8 +136,16 @@ struct MountTests {
 
     @Test func `shows a secret with its owner and mode and nowhere else`() async throws {
         try await withScratch { scratch in
-            let outcome = try await scratch.run("cat /run/secrets/key; stat -c '%a %u:%g' /run/secrets/key; echo x > /run/secrets/key || echo refused") {
-                $0.mounts = [.init(.file(Array("s3cret".utf8), mode: 0o400, user: 5, group: 6), at: "/run/secrets/key", isReadOnly: true)]
+            let outcome = try await scratch.run(
+                "cat /run/secrets/key; stat -c '%a %u:%g' /run/secrets/key; echo x > /run/secrets/key || echo refused"
+            ) {
+                $0.mounts = [
+                    .init(
+                        .file(Array("s3cret".utf8), mode: 0o400, user: 5, group: 6),
+                        at: "/run/secrets/key",
+                        isReadOnly: true
+                    )
+                ]
             }
             #expect(outcome.text == "s3cret400 5:6\nrefused")
             #expect(try scratch.upper.statusIfExists(name: "run")?.isDirectory == true)
@@ -140,7 +166,10 @@ struct MountTests {
     @Test func `keeps a mount point that a step filled or that always was`() async throws {
         try await withScratch { scratch in
             let outcome = try await scratch.run("umount /x 2>/dev/null; true") {
-                $0.mounts = [.init(.tmpfs(byteLimit: nil), at: "/root"), .init(.tmpfs(byteLimit: nil), at: "/x")]
+                $0.mounts = [
+                    .init(.tmpfs(byteLimit: nil), at: "/root"),
+                    .init(.tmpfs(byteLimit: nil), at: "/x"),
+                ]
             }
             #expect(outcome.result.isSuccess)
             #expect(try scratch.upper.statusIfExists(name: "x") == nil)
@@ -181,7 +210,9 @@ struct MountTests {
             _ = try top.makeDirectories("etc")
             try top.makeSymbolicLink("var/run", to: "/run")
             try top.makeSymbolicLink("etc/resolv.conf", to: "../run/resolver/stub.conf")
-            let outcome = try await scratch.run("cat /etc/resolv.conf; cat /run/x/file; ls -A /run/resolver") {
+            let outcome = try await scratch.run(
+                "cat /etc/resolv.conf; cat /run/x/file; ls -A /run/resolver"
+            ) {
                 $0.root = .overlay(
                     lower: [top.descriptor, scratch.fixture.base.descriptor],
                     upper: scratch.upper.descriptor,
@@ -200,7 +231,9 @@ struct MountTests {
     func `refuses to cover what belongs to the sandbox`(_ target: String) async throws {
         try await withScratch { scratch in
             let error = await #expect(throws: SandboxError.self) {
-                try await scratch.run("true") { $0.mounts = [.init(.tmpfs(byteLimit: nil), at: target)] }
+                try await scratch.run("true") {
+                    $0.mounts = [.init(.tmpfs(byteLimit: nil), at: target)]
+                }
             }
             #expect(error?.code == .invalidSpec)
             #expect(error?.fault == .input)
@@ -221,13 +254,18 @@ struct MountTests {
                     $0.mounts = [.init(.tmpfs(byteLimit: nil), at: "/trap")]
                 }
             }
-            #expect(error?.message == "cannot mount at /trap, which belongs to the sandbox: operation not permitted")
+            #expect(
+                error?.message
+                    == "cannot mount at /trap, which belongs to the sandbox: operation not permitted"
+            )
         }
     }
 
     @Test func `makes a read-only root that mounts can still be shown in`() async throws {
         try await withScratch { scratch in
-            let outcome = try await scratch.run("touch /x || echo refused; touch /scratch/x && echo written") {
+            let outcome = try await scratch.run(
+                "touch /x || echo refused; touch /scratch/x && echo written"
+            ) {
                 $0.rootIsReadOnly = true
                 $0.mounts = [.init(.tmpfs(byteLimit: nil), at: "/scratch")]
             }
@@ -239,11 +277,17 @@ struct MountTests {
         try await withScratch { scratch in
             var layers: [Descriptor] = []
             for index in 0..<200 {
-                layers.append(try scratch.tree("layer\(index)", files: ["l\(index)": "\(index)"]).descriptor)
+                layers.append(
+                    try scratch.tree("layer\(index)", files: ["l\(index)": "\(index)"]).descriptor
+                )
             }
             layers.append(scratch.fixture.base.descriptor)
             let outcome = try await scratch.run("ls / | grep -c '^l[0-9]'") {
-                $0.root = .overlay(lower: layers, upper: scratch.upper.descriptor, work: scratch.work.descriptor)
+                $0.root = .overlay(
+                    lower: layers,
+                    upper: scratch.upper.descriptor,
+                    work: scratch.work.descriptor
+                )
             }
             #expect(outcome.text == "200")
         }
@@ -252,7 +296,9 @@ struct MountTests {
     @Test func `survives a mount point of two thousand missing directories`() async throws {
         try await withScratch { scratch in
             let outcome = try await scratch.run("echo alive") {
-                $0.mounts = [.init(.tmpfs(byteLimit: nil), at: String(repeating: "/d", count: 2000))]
+                $0.mounts = [
+                    .init(.tmpfs(byteLimit: nil), at: String(repeating: "/d", count: 2000))
+                ]
                 $0.removesStubParents = true
             }
             #expect(outcome.text == "alive")

@@ -49,7 +49,9 @@ struct StepTests {
 
     @Test func `becomes the user and groups of the spec`() async throws {
         try await withScratch { scratch in
-            let outcome = try await scratch.run("id -u; id -g; id -G; grep CapEff /proc/self/status") {
+            let outcome = try await scratch.run(
+                "id -u; id -g; id -G; grep CapEff /proc/self/status"
+            ) {
                 $0.user = .init(user: 1000, group: 100, supplementaryGroups: [27, 4])
             }
             #expect(outcome.lines[0...1] == ["1000", "100"])
@@ -60,11 +62,15 @@ struct StepTests {
 
     @Test func `has the fourteen capabilities of other engines and no more`() async throws {
         try await withScratch { scratch in
-            let outcome = try await scratch.run("grep -E 'Cap|NoNewPrivs|Seccomp:' /proc/self/status | tr '\\t' ' '")
+            let outcome = try await scratch.run(
+                "grep -E 'Cap|NoNewPrivs|Seccomp:' /proc/self/status | tr '\\t' ' '"
+            )
             #expect(
                 outcome.lines == [
-                    "CapInh: 0000000000000000", "CapPrm: 00000000a80425fb", "CapEff: 00000000a80425fb",
-                    "CapBnd: 00000000a80425fb", "CapAmb: 0000000000000000", "NoNewPrivs: 0", "Seccomp: 2",
+                    "CapInh: 0000000000000000", "CapPrm: 00000000a80425fb",
+                    "CapEff: 00000000a80425fb",
+                    "CapBnd: 00000000a80425fb", "CapAmb: 0000000000000000", "NoNewPrivs: 0",
+                    "Seccomp: 2",
                 ]
             )
         }
@@ -80,7 +86,9 @@ struct StepTests {
 
     @Test func `inherits no descriptor beyond the three streams`() async throws {
         try await withScratch { scratch in
-            let outcome = try await scratch.run("for n in $(seq 0 99); do [ -e /proc/1/fd/$n ] && echo $n; done; readlink /proc/1/fd/0")
+            let outcome = try await scratch.run(
+                "for n in $(seq 0 99); do [ -e /proc/1/fd/$n ] && echo $n; done; readlink /proc/1/fd/0"
+            )
             #expect(outcome.lines == ["0", "1", "2", "/dev/null"])
         }
     }
@@ -94,7 +102,8 @@ struct StepTests {
             }
             #expect(
                 outcome.lines == [
-                    "builder", "127.0.0.1\tlocalhost builder", "::1\tlocalhost ip6-localhost ip6-loopback",
+                    "builder", "127.0.0.1\tlocalhost builder",
+                    "::1\tlocalhost ip6-localhost ip6-loopback",
                     "10.0.0.9\tdb", "nameserver 192.0.2.1",
                 ]
             )
@@ -103,7 +112,9 @@ struct StepTests {
 
     @Test func `cannot write the generated files and leaves no trace of them`() async throws {
         try await withScratch { scratch in
-            let outcome = try await scratch.run("echo x > /etc/hosts; echo x > /etc/resolv.conf; echo done")
+            let outcome = try await scratch.run(
+                "echo x > /etc/hosts; echo x > /etc/resolv.conf; echo done"
+            )
             #expect(outcome.text == "done")
             #expect(outcome.error.contains("Read-only"))
             #expect(try scratch.upper.statusIfExists(name: "etc").map { _ in true } != false)
@@ -122,8 +133,12 @@ struct StepTests {
 
     @Test func `has an umask of 022 and default signal handling`() async throws {
         try await withScratch { scratch in
-            let outcome = try await scratch.run("umask; grep -E 'SigBlk|SigIgn' /proc/self/status | tr '\\t' ' '")
-            #expect(outcome.lines == ["0022", "SigBlk: 0000000000000000", "SigIgn: 0000000000000000"])
+            let outcome = try await scratch.run(
+                "umask; grep -E 'SigBlk|SigIgn' /proc/self/status | tr '\\t' ' '"
+            )
+            #expect(
+                outcome.lines == ["0022", "SigBlk: 0000000000000000", "SigIgn: 0000000000000000"]
+            )
         }
     }
 
@@ -135,17 +150,25 @@ struct StepTests {
                 for l in fd stdin ptmx; do readlink /dev/$l; done; stat -f -c %T /dev/shm /dev/pts
                 """
             let outcome = try await scratch.run(script)
-            #expect(outcome.lines[0..<6].map { $0.split(separator: " ").last } == ["1:3", "1:5", "1:7", "1:8", "1:9", "5:0"])
+            #expect(
+                outcome.lines[0..<6].map { $0.split(separator: " ").last } == [
+                    "1:3", "1:5", "1:7", "1:8", "1:9", "5:0",
+                ]
+            )
             #expect(outcome.output.contains("00 00 00"))
             #expect(outcome.output.contains("/proc/self/fd\n/proc/self/fd/0\npts/ptmx"))
         }
     }
 
-    @Test func `runs a step as root from a plain directory where overlayfs is missing`() async throws {
+    @Test func `runs a step as root from a plain directory where overlayfs is missing`()
+        async throws
+    {
         try await withScratch { scratch in
             let copy = try scratch.tree("copy")
             try copy.makeDirectory("bin", mode: 0o755)
-            try copy.directory("bin").createFile("busybox", mode: 0o755).copy(from: try scratch.fixture.base.open("bin/busybox"))
+            try copy.directory("bin").createFile("busybox", mode: 0o755).copy(
+                from: try scratch.fixture.base.open("bin/busybox")
+            )
             var spec = SandboxSpec(
                 profile: .step,
                 root: .directory(copy.descriptor),
@@ -161,7 +184,10 @@ struct StepTests {
     @Test func `sets process limits`() async throws {
         try await withScratch { scratch in
             let outcome = try await scratch.run("ulimit -n; ulimit -Hn; ulimit -c") {
-                $0.processLimits = [.init(name: "nofile", soft: 123, hard: 456), .init(name: "core", soft: 0, hard: 0)]
+                $0.processLimits = [
+                    .init(name: "nofile", soft: 123, hard: 456),
+                    .init(name: "core", soft: 0, hard: 0),
+                ]
             }
             #expect(outcome.lines == ["123", "456", "0"])
         }
@@ -170,9 +196,13 @@ struct StepTests {
     @Test func `refuses a limit it does not know`() async throws {
         try await withScratch { scratch in
             let error = await #expect(throws: SandboxError.self) {
-                try await scratch.run("true") { $0.processLimits = [.init(name: "bogus", soft: 1, hard: 1)] }
+                try await scratch.run("true") {
+                    $0.processLimits = [.init(name: "bogus", soft: 1, hard: 1)]
+                }
             }
-            #expect(error?.message == "cannot set the limit bogus, which is not known: invalid argument")
+            #expect(
+                error?.message == "cannot set the limit bogus, which is not known: invalid argument"
+            )
         }
     }
 
@@ -186,7 +216,9 @@ struct StepTests {
 
     @Test func `an insecure step has all capabilities, no filter and no masks`() async throws {
         try await withScratch { scratch in
-            var spec = scratch.shell("grep -E 'CapEff|Seccomp:' /proc/self/status | tr '\\t' ' '; mount -t tmpfs x /tmp && echo mounted")
+            var spec = scratch.shell(
+                "grep -E 'CapEff|Seccomp:' /proc/self/status | tr '\\t' ' '; mount -t tmpfs x /tmp && echo mounted"
+            )
             spec.profile = .insecure
             let outcome = try await scratch.run(spec)
             #expect(outcome.lines.contains("Seccomp: 0"))
