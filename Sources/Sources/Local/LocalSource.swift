@@ -47,9 +47,16 @@ package final class LocalSource: Sendable {
     }
 
     private let state: StateDirectory
+    /// The time in seconds since 1970; files must have rested before it to be taken as known.
+    private let now: @Sendable () -> Int64
 
     /// - Parameter state: Where the index of each directory is kept, in `index/`.
-    package init(state: StateDirectory) { self.state = state }
+    package convenience init(state: StateDirectory) { self.init(state: state) { Int64(Glibc.time(nil)) } }
+
+    init(state: StateDirectory, now: @escaping @Sendable () -> Int64) {
+        self.state = state
+        self.now = now
+    }
 
     /// Scans a directory.
     ///
@@ -60,8 +67,15 @@ package final class LocalSource: Sendable {
     /// - Throws: ``SourcesError``: `notFound`, `notDirectory`, `denied` with the file that cannot be read, `changing`,
     ///   `invalid` for a pattern or a name. `CancellationError`.
     package func scan(_ path: FilePath, _ selection: Selection = Selection()) async throws -> Scan {
-        try await cancellableBlocking { [state] cancellation in
-            try LocalScan(path: path, selection: selection, state: state, cancellation: cancellation).run()
+        try await cancellableBlocking { [state, now] cancellation in
+            try LocalScan(
+                path: path,
+                selection: selection,
+                state: state,
+                now: now(),
+                cancellation: cancellation
+            )
+            .run()
         }
     }
 }
@@ -71,6 +85,7 @@ private struct LocalScan {
     let path: FilePath
     let selection: LocalSource.Selection
     let state: StateDirectory
+    let now: Int64
     let cancellation: CancellationFlag
 
     /// Seconds a file must have rested before it was hashed, so that a later change surely has another ctime.
@@ -100,9 +115,8 @@ private struct LocalScan {
                 unknown.append(node)
             }
         }
-        let now = Int64(Glibc.time(nil))
         let today = UInt32(clamping: now / 86_400)
-        let (learned, hashedByteCount) = try hash(unknown, of: &tree, root: root, now: now)
+        let (learned, hashedByteCount) = try hash(unknown, of: &tree, root: root)
         if index.merge(learned: learned.map { LocalIndex.Record($0, today: today) }, met: met, today: today) {
             // An index that cannot be written costs the next scan time, nothing else.
             try? file.write(index)
@@ -125,8 +139,7 @@ private struct LocalScan {
     private func hash(
         _ unknown: [Int],
         of tree: inout LocalTree,
-        root: Directory,
-        now: Int64
+        root: Directory
     ) throws -> (learned: [FileHashing.Outcome], byteCount: UInt64) {
         let hashing = FileHashing(root: root, shownPath: path.string, cancellation: cancellation)
         let paths = unknown.map(tree.path(of:))
@@ -142,13 +155,13 @@ private struct LocalScan {
             tree.nodes[node].status = outcome.status
             tree.nodes[node].digest = outcome.digest
             tree.nodes[node].hasAttributes = outcome.hasAttributes
-            if hasRested(outcome.status, now) { learned.append(outcome) }
+            if hasRested(outcome.status) { learned.append(outcome) }
         }
         return (learned, byteCount)
     }
 
-    /// Whether any change after `now` must show in the file's times.
-    private func hasRested(_ status: FileStatus, _ now: Int64) -> Bool {
+    /// Whether any change after ``now`` must show in the file's times.
+    private func hasRested(_ status: FileStatus) -> Bool {
         let limit = now - Self.restSeconds
         // A time that lies ahead was set by hand and says nothing.
         let isTouched = status.modified.seconds >= limit && status.modified.seconds <= now + Self.restSeconds
