@@ -230,8 +230,14 @@ static const char *variable(const struct launch_spec *spec, const char *name) {
 
 // Runs a file, or returns why not.
 static int run_file(const char *path, const struct launch_spec *spec) {
-    execve(path, spec->arguments.items, spec->environment.items);
-    int error = errno;
+    int error;
+    // The engine may have written the file a moment ago, and a process it is just starting may still hold it open.
+    for (int attempt = 0; attempt < 20; attempt++) {
+        execve(path, spec->arguments.items, spec->environment.items);
+        error = errno;
+        if (error != ETXTBSY) break;
+        usleep(1000);
+    }
     // A script whose interpreter is missing looks like a missing script.
     if (error == ENOENT && access(path, F_OK) == 0) fail(ENOENT, "run", "%s, whose interpreter is missing", path);
     return error;

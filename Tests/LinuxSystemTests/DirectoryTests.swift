@@ -2,6 +2,7 @@
 
 import Glibc
 import LinuxSystem
+import SystemPackage
 import Testing
 
 struct DirectoryTests {

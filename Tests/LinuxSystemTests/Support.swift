@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import LinuxSystem
+import SystemPackage
 
 /// Lends an empty directory and removes it.
 func withDirectory(_ body: (Directory) throws -> Void) throws {

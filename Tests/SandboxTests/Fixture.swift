@@ -18,12 +18,19 @@ struct Fixture: Sendable {
     let directory: Directory
     let path: FilePath
     let base: Directory
+    /// A copy of the launcher that an ordinary user can run.
+    let publicLauncher: FilePath
 
     private init() throws {
         launcherPath = try Self.builtLauncher()
         path = FilePath("/tmp/kiln-sandbox-tests-\(randomToken(count: 8))")
         directory = try Directory(host: path, createMode: 0o711)
         base = try Self.makeBusyboxLayer(in: directory)
+        try directory.createFile("kiln-sandbox", mode: 0o755).copy(
+            from: try Descriptor.open(host: launcherPath)
+        )
+        try directory.setMode(name: "kiln-sandbox", 0o755)
+        publicLauncher = path.appending("kiln-sandbox")
         launcher = try Launcher(
             cache: try directory.makeDirectories("cache"),
             executable: launcherPath

@@ -232,7 +232,7 @@ extension Scratch {
     func hostileRoot(links: [String: String]) throws -> Directory {
         let root = try tree("hostile")
         let bin = try root.makeDirectories("bin")
-        try bin.createFile("busybox", mode: 0o755).copy(from: try fixture.base.open("bin/busybox"))
+        try bin.makeHardLink("busybox", to: try fixture.base.directory("bin"), "busybox")
         for tool in ["sh", "cat", "rm", "true"] { try bin.makeSymbolicLink(tool, to: "busybox") }
         for (name, target) in links { try root.makeSymbolicLink(name, to: target) }
         return root

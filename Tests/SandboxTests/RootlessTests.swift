@@ -12,7 +12,7 @@ import Testing
 struct RootlessTests {
     /// Runs a script of busybox's shell as user 65534, inside `kiln-sandbox --enter-userns`.
     private func run(_ script: String, in scratch: Scratch) async throws -> String {
-        let launcher = try scratch.readableLauncher()
+        let launcher = scratch.fixture.publicLauncher
         let (read, process) = try start(
             [
                 "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", launcher.string,
@@ -53,7 +53,7 @@ struct RootlessTests {
 
     @Test func `keeps its process number, arguments and exit status`() async throws {
         try await withScratch { scratch in
-            let launcher = try scratch.readableLauncher()
+            let launcher = scratch.fixture.publicLauncher
             let (read, process) = try start(
                 [
                     "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", launcher.string,
@@ -69,7 +69,7 @@ struct RootlessTests {
 
     @Test func `finds overlayfs and says what is missing`() async throws {
         try await withScratch { scratch in
-            let launcher = try scratch.readableLauncher()
+            let launcher = scratch.fixture.publicLauncher
             let text = try await run(
                 "mount -t tmpfs x /mnt && cd /mnt && mkdir l u w && \(launcher) --probe 3<l 4<u 5<w",
                 in: scratch
@@ -85,7 +85,7 @@ struct RootlessTests {
 
     @Test func `runs a step over an overlay in the user namespace`() async throws {
         try await withScratch { scratch in
-            let launcher = try scratch.readableLauncher()
+            let launcher = scratch.fixture.publicLauncher
             // Descriptors 6 to 9 are index 0 to 3: filter, lower, upper, work.
             let spec = """
                 {"version":1,"id":"rootless","profile":"step","root":{"kind":"overlay","lower":[1],"upper":2,"work":3,"readOnly":false},\
@@ -105,16 +105,5 @@ struct RootlessTests {
             #expect(text.contains("\"state\":\"exit\",\"code\":0"), "\(text)")
             #expect(text.contains("made\n"), "\(text)")
         }
-    }
-}
-
-extension Scratch {
-    /// The launcher where an ordinary user can run it.
-    fileprivate func readableLauncher() throws -> FilePath {
-        let name = "kiln-sandbox-\(randomToken(count: 8))"
-        let copy = try fixture.directory.createFile(name, mode: 0o755)
-        try copy.copy(from: try Descriptor.open(host: fixture.launcherPath))
-        try fixture.directory.setMode(name: name, 0o755)
-        return fixture.path.appending(name)
     }
 }

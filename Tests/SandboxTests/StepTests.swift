@@ -166,8 +166,10 @@ struct StepTests {
         try await withScratch { scratch in
             let copy = try scratch.tree("copy")
             try copy.makeDirectory("bin", mode: 0o755)
-            try copy.directory("bin").createFile("busybox", mode: 0o755).copy(
-                from: try scratch.fixture.base.open("bin/busybox")
+            try copy.directory("bin").makeHardLink(
+                "busybox",
+                to: try scratch.fixture.base.directory("bin"),
+                "busybox"
             )
             var spec = SandboxSpec(
                 profile: .step,
