@@ -54,12 +54,15 @@ package struct HelperProgram: Sendable {
         return nil
     }
 
-    /// Runs the program to its end. Blocks: call it through ``blocking(_:)``.
+    /// Runs the program to its end.
+    ///
+    /// Blocks: call it through ``blocking(_:)``.
     ///
     /// - Parameters:
     ///   - input: What it reads from descriptor 0.
     ///   - outputByteLimit: How much it may write to descriptor 1.
     ///   - timeLimit: How long it may take.
+    /// - Returns: What it said, however it ended.
     /// - Throws: ``Failure``, or `SystemCallError` when it cannot be started.
     package func run(
         input: [UInt8],

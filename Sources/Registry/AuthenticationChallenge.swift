@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// One challenge of a `WWW-Authenticate` header. Source: RFC 9110, section 11.
+/// One challenge of a `WWW-Authenticate` header.
+///
+/// Source: RFC 9110, section 11.
 struct AuthenticationChallenge: Hashable, Sendable {
     /// The scheme in lower case: `basic`, `bearer`.
     var scheme: String

@@ -46,8 +46,9 @@ final class Authorizer: Sendable {
 
     /// Tokens are not used in their last seconds, so that none expires on its way.
     private static let expiryMargin: Duration = .seconds(10)
-    /// How long a token holds whose server does not say. Source: distribution-spec, token
-    /// authentication.
+    /// How long a token holds whose server does not say.
+    ///
+    /// Source: distribution-spec, token authentication.
     private static let defaultLifetime: Duration = .seconds(60)
     private static let lifetimeMax: Int64 = 24 * 3600
     private static let clientID = "kiln"
@@ -71,10 +72,8 @@ final class Authorizer: Sendable {
         }
     }
 
-    /// The header that answers a 401.
-    ///
-    /// - Parameter rejected: The header that was refused, if one was sent; it is not given again.
-    /// - Returns: `nil` when there is nothing better to show.
+    /// The header that answers a 401; `nil` when there is nothing better to show than `rejected`,
+    /// the header that was refused.
     func header(
         answering headers: HTTPHeaders,
         from endpoint: Endpoint,
@@ -92,6 +91,7 @@ final class Authorizer: Sendable {
             }
             header = try await tokenHeader(endpoint, scopes, realm)
         } else if challenges.contains(where: { $0.scheme == "basic" }) {
+            if rejected != nil { forgetCredential(endpoint) }
             header = try await basicHeader(endpoint)
             if header != nil {
                 state.withLock { $0.methods[endpoint.authority] = .basic }
@@ -114,6 +114,11 @@ final class Authorizer: Sendable {
         let found = try await source.credential(forRegistry: endpoint.credentialHost)
         state.withLock { $0.credentials[endpoint.authority] = .some(found) }
         return found
+    }
+
+    /// Has a login that was refused looked up again: the user may have logged in anew since.
+    private func forgetCredential(_ endpoint: Endpoint) {
+        state.withLock { $0.credentials[endpoint.authority] = nil }
     }
 
     private func basicHeader(_ endpoint: Endpoint) async throws -> String? {
@@ -141,13 +146,21 @@ final class Authorizer: Sendable {
                 "\(endpoint.authority) asks for a token but names no token server"
             )
         }
-        guard scheme == "https" || endpoint.trust != .verified else {
+        guard scheme == "https" || mayBePlain(url, endpoint) else {
             throw RegistryError(
                 .badResponse,
                 "\(endpoint.authority) names a token server without TLS, \(hostText(url)), which gets no login"
             )
         }
         return Realm(address: url, service: challenge.parameters["service"])
+    }
+
+    /// Whether a token server may be spoken to without TLS: it is on this machine, is listed as
+    /// insecure, or is the very host of an insecure registry.
+    private func mayBePlain(_ url: URL, _ endpoint: Endpoint) -> Bool {
+        if transport.trust(url) != .verified { return true }
+        return endpoint.trust == .insecure
+            && Endpoint.hostName(hostText(url)) == Endpoint.hostName(endpoint.authority)
     }
 
     private func tokenHeader(
@@ -184,6 +197,7 @@ final class Authorizer: Sendable {
         let response = try await transport.send(request)
         let status = Int(response.status.code)
         guard status == 200 else {
+            if status == 401 { forgetCredential(endpoint) }
             let body = try? await transport.collect(
                 response,
                 byteLimit: RegistryLimit.errorByteCount,
@@ -237,8 +251,7 @@ final class Authorizer: Sendable {
                 method: .POST,
                 url: realm.address,
                 headers: ["Content-Type": "application/x-www-form-urlencoded"],
-                body: .bytes(Array(Self.form(fields).utf8)),
-                trust: endpoint.trust
+                body: .bytes(Array(Self.form(fields).utf8))
             )
         }
         fields += scopes.map { ("scope", $0) }
@@ -255,7 +268,7 @@ final class Authorizer: Sendable {
                 "\(endpoint.authority) names a token server that cannot be addressed"
             )
         }
-        return HTTPRequest(method: .GET, url: url, headers: headers, trust: endpoint.trust)
+        return HTTPRequest(method: .GET, url: url, headers: headers)
     }
 
     private static func form(_ fields: [(name: String, value: String)]) -> String {

@@ -27,7 +27,7 @@ struct BlobUpload: Sendable {
         var offset: Int64
     }
 
-    /// - Parameter location: An upload that the registry has begun already.
+    /// Sends the blob; `location` is an upload that the registry has begun already.
     func run(from location: URL?) async throws {
         var position = location.map { Position(location: $0, offset: 0) }
         var failureCount = 0

@@ -11,9 +11,10 @@ package enum Credential: Sendable, Hashable {
 
 /// Where logins come from: the login file of this machine's user, or the client of a build.
 package protocol CredentialSource: Sendable {
-    /// The login for a registry; `nil` means anonymous.
+    /// Finds the login for a registry.
     ///
     /// - Parameter host: The registry as references name it, `docker.io` or `host:port`.
+    /// - Returns: The login; `nil` means anonymous.
     /// - Throws: `RegistryError` with code `credentials` when the login cannot be told. It is never
     ///   taken for "none".
     func credential(forRegistry host: String) async throws -> Credential?

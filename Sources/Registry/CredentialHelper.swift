@@ -21,7 +21,8 @@ struct CredentialHelper: Sendable {
     private let program: HelperProgram
     private let name: String
 
-    /// - Parameter name: The part of the program's name after `docker-credential-`.
+    /// Finds the program `docker-credential-<suffix>` on the `PATH` of an environment, which it
+    /// will get whole.
     init(name suffix: String, environment: [String: String]) throws {
         name = "docker-credential-\(suffix)"
         let isPlain = suffix.utf8.allSatisfy { byte in

@@ -18,15 +18,13 @@ struct Endpoint: Hashable, Sendable {
     /// Path before the repository's name, without slashes at its ends; empty for most.
     let pathPrefix: String
     let trust: Trust
-    let isMirror: Bool
 
     /// The registry of a host name as references write it.
     init(registry host: String, insecureHosts: Set<String>) {
         self.init(
             authority: host == Self.dockerHub ? "registry-1.docker.io" : host,
             pathPrefix: "",
-            insecureHosts: insecureHosts,
-            isMirror: false
+            insecureHosts: insecureHosts
         )
     }
 
@@ -40,21 +38,20 @@ struct Endpoint: Hashable, Sendable {
         self.init(
             authority: parts.first.map(String.init) ?? "",
             pathPrefix: parts.dropFirst().joined(separator: "/"),
-            insecureHosts: insecureHosts,
-            isMirror: true
+            insecureHosts: insecureHosts
         )
     }
 
-    private init(authority: String, pathPrefix: String, insecureHosts: Set<String>, isMirror: Bool)
-    {
+    private init(authority: String, pathPrefix: String, insecureHosts: Set<String>) {
         self.authority = authority
         self.pathPrefix = pathPrefix
-        self.isMirror = isMirror
-        if Self.isLoopback(authority) {
-            trust = .loopback
-        } else {
-            trust = insecureHosts.contains(authority) ? .insecure : .verified
-        }
+        trust = Self.trust(authority, insecureHosts: insecureHosts)
+    }
+
+    /// What a server must prove, by its name.
+    static func trust(_ authority: String, insecureHosts: Set<String>) -> Trust {
+        if isLoopback(authority) { return .loopback }
+        return insecureHosts.contains(authority) ? .insecure : .verified
     }
 
     /// The name references use for Docker's registry.
@@ -111,7 +108,8 @@ extension RegistryConfiguration {
     }
 
     /// The server that a repository is written to.
-    func pushEndpoint(_ repository: Repository) -> Endpoint {
-        Endpoint(registry: repository.host, insecureHosts: insecureHosts)
+    func pushEndpoint(_ repository: Repository, isInsecure: Bool = false) -> Endpoint {
+        let also: Set<String> = isInsecure ? [repository.host] : []
+        return Endpoint(registry: repository.host, insecureHosts: insecureHosts.union(also))
     }
 }

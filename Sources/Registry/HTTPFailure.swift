@@ -113,9 +113,8 @@ private func lost(_ host: String, _ error: any Error) -> RegistryError {
 
 /// Tells an answer that is no success as an error whose message is a bare reason.
 ///
-/// - Parameters:
-///   - body: The beginning of the answer's body; the distribution protocol puts JSON there.
-///   - login: The host to log in to, where a login could help.
+/// The beginning of its body is looked through for the JSON of the distribution protocol; `login`
+/// is the host to log in to, where a login could help.
 func failure(
     status: Int,
     headers: HTTPHeaders,

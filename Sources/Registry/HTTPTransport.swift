@@ -20,7 +20,9 @@ struct HTTPRequest: Sendable {
     var url: URL
     var headers: HTTPHeaders = [:]
     var body: Body = .none
-    var trust: Endpoint.Trust
+    /// A server whose certificate is not checked for this request, besides those of the
+    /// configuration; others it redirects to are checked.
+    var insecureOrigin: URL?
 }
 
 /// Sends requests one by one: connections, TLS, redirections and time limits, but neither retries
@@ -36,11 +38,13 @@ final class HTTPTransport: Sendable {
 
     private let state = Mutex(State.unused)
     private let timeouts: RegistryTimeouts
+    private let insecureHosts: Set<String>
     private let userAgent: String
 
-    init(timeouts: RegistryTimeouts, userAgent: String) {
-        self.timeouts = timeouts
-        self.userAgent = userAgent
+    init(configuration: RegistryConfiguration) {
+        timeouts = configuration.timeouts
+        insecureHosts = configuration.insecureHosts
+        userAgent = configuration.userAgent
     }
 
     deinit {
@@ -48,7 +52,9 @@ final class HTTPTransport: Sendable {
         if case .open(let client) = state.withLock({ $0 }) { client.shutdown { _ in } }
     }
 
-    /// Ends all connections; requests that run fail. Afterwards nothing can be sent.
+    /// Ends all connections; requests that run fail.
+    ///
+    /// Afterwards nothing can be sent.
     func shutdown() async {
         let last = state.withLock { state in
             defer { state = .closed }
@@ -112,7 +118,7 @@ final class HTTPTransport: Sendable {
         outgoing.headers.replaceOrAdd(name: "User-Agent", value: userAgent)
         // Compressed transfer would hide the length, and ranges would mean something else.
         outgoing.headers.replaceOrAdd(name: "Accept-Encoding", value: "identity")
-        if request.trust != .verified {
+        if !isVerified(request.url, request) {
             var configuration = TLSConfiguration.makeClientConfiguration()
             configuration.certificateVerification = .none
             outgoing.tlsConfiguration = configuration
@@ -154,7 +160,7 @@ final class HTTPTransport: Sendable {
                 "\(hostText(request.url)) redirected to an address that cannot be read"
             )
         }
-        if request.url.scheme == "https", target.scheme == "http", request.trust == .verified {
+        if request.url.scheme == "https", target.scheme == "http", isVerified(target, request) {
             throw RegistryError(
                 .badResponse,
                 "\(hostText(request.url)) redirected from https to plain http at \(hostText(target)), which is not followed"
@@ -166,6 +172,17 @@ final class HTTPTransport: Sendable {
         return next
     }
 
+    /// Whether a server must prove who it is.
+    private func isVerified(_ url: URL, _ request: HTTPRequest) -> Bool {
+        if let origin = request.insecureOrigin, sameOrigin(url, origin) { return false }
+        return trust(url) == .verified
+    }
+
+    /// What the configuration demands of a server.
+    func trust(_ url: URL) -> Endpoint.Trust {
+        Endpoint.trust(hostText(url), insecureHosts: insecureHosts)
+    }
+
     private func client() throws -> HTTPClient {
         try state.withLock { state in
             switch state {
@@ -174,7 +191,7 @@ final class HTTPTransport: Sendable {
             case .unused:
                 let client = HTTPClient(
                     eventLoopGroupProvider: .singleton,
-                    configuration: configuration
+                    configuration: clientConfiguration
                 )
                 state = .open(client)
                 return client
@@ -182,7 +199,7 @@ final class HTTPTransport: Sendable {
         }
     }
 
-    private var configuration: HTTPClient.Configuration {
+    private var clientConfiguration: HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow
         configuration.timeout = .init(

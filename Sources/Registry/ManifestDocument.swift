@@ -23,8 +23,9 @@ package struct ManifestDocument: Sendable {
 
     /// Reads and checks a document.
     ///
-    /// - Parameter mediaType: What the server says it is, if anything. Where the document itself
-    ///   names its type, the two must not contradict each other.
+    /// `mediaType` is what the server says it is, if anything. Where the document itself names its
+    /// type, the two must not contradict each other.
+    ///
     /// - Throws: `OCIError` with code `invalidManifest`: JSON that is broken or names a member
     ///   twice, members of both kinds of document, sizes below zero, too many layers, or a type
     ///   that is neither image nor index.

@@ -26,7 +26,7 @@ extension RegistryClient {
         // A transfer that another caller began may fail for a reason of its own, as its login: then
         // ours is tried.
         for _ in 0..<2 {
-            if content.contains(blob.digest) {
+            if try await isStored(blob, of: repository) {
                 progress?(blob.progress(.alreadyThere, blob.size))
                 return
             }
@@ -73,6 +73,24 @@ extension RegistryClient {
             // The damaged copy was moved away: fetch a sound one.
             try await fetch(blob, from: repository)
             return try await readStored(blob, byteLimit)
+        }
+    }
+
+    /// Whether a blob is in the store, with the length its descriptor names.
+    private func isStored(_ blob: OCI.Descriptor, of repository: Repository) async throws -> Bool {
+        guard content.contains(blob.digest) else { return false }
+        return try await blocking { [content] in
+            guard try content.size(of: blob.digest) != blob.size else { return true }
+            do {
+                try content.verify(blob.digest)
+            } catch let error as ContentStoreError where error.code == .corrupt {
+                return false
+            }
+            throw RegistryError(
+                .sizeMismatch,
+                "cannot use blob \(blob.digest) of \(repository): it has "
+                    + "\(try content.size(of: blob.digest)) bytes, its descriptor names \(blob.size)"
+            )
         }
     }
 
@@ -259,7 +277,9 @@ private struct Pace {
     }
 }
 
-/// The value of a `Content-Range` header, `bytes 5-9/10`. Source: RFC 9110, section 14.4.
+/// The value of a `Content-Range` header, `bytes 5-9/10`.
+///
+/// Source: RFC 9110, section 14.4.
 struct ContentRange: Hashable {
     let first: Int64
     let last: Int64

@@ -17,8 +17,11 @@ extension RegistryClient {
     /// A reference with a digest whose manifest is in the store never dials. A tag always dials, by
     /// a HEAD when `known` says what it meant the last time.
     ///
-    /// - Parameter known: The digest this tag had, if that is remembered; saves fetching it again
-    ///   when it still does.
+    /// - Parameters:
+    ///   - reference: Without tag and digest it means `latest`.
+    ///   - known: The digest this tag had, if that is remembered; saves fetching it again when it
+    ///     still does.
+    /// - Returns: The document, checked.
     /// - Throws: `RegistryError` as a whole sentence; `ContentStoreError` when the store cannot
     ///   take it.
     package func resolve(

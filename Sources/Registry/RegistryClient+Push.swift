@@ -16,6 +16,8 @@ package struct PushRequest: Sendable {
     /// Repositories of the same registry that are known to hold a blob, so that it need not be
     /// sent.
     package var mountSources: [Digest: [Repository]] = [:]
+    /// Takes any certificate of the registry, or plain HTTP, though it is not listed as insecure.
+    package var isInsecure = false
     /// Brings a blob into the content store; called only for what the registry lacks, so a layer
     /// that was never pulled and that the registry has already is not pulled now.
     package var obtain: @Sendable (OCI.Descriptor) async throws -> Void
@@ -34,8 +36,10 @@ package struct PushRequest: Sendable {
 }
 
 extension RegistryClient {
-    /// Sends an image with all it needs. Blobs go first and side by side, then manifests from the
-    /// leaves up, tags last: what can be seen in the registry is whole at any time.
+    /// Sends an image with all it needs.
+    ///
+    /// Blobs go first and side by side, then manifests from the leaves up, tags last: what can be
+    /// seen in the registry is whole at any time.
     ///
     /// - Throws: `RegistryError` as a whole sentence; what `obtain` throws; `ContentStoreError`;
     ///   `CancellationError`.
@@ -45,7 +49,10 @@ extension RegistryClient {
             ? ["@\(request.root.descriptor.digest)"] : request.tags.map { ":\($0)" }
         let undertaking = "push \(request.repository)\(names.joined(separator: ","))"
         do {
-            let endpoint = configuration.pushEndpoint(request.repository)
+            let endpoint = configuration.pushEndpoint(
+                request.repository,
+                isInsecure: request.isInsecure
+            )
             let plan = try await plan(request.root)
             try await withThrowingTaskGroup { group in
                 for blob in plan.blobs {

@@ -27,8 +27,9 @@ package final class RegistryClient: Sendable {
         gate = TransferGate(limit: max(1, configuration.transferCountMax))
     }
 
-    /// Ends all connections and returns when they are closed; calls that run fail. The client
-    /// cannot be used again.
+    /// Ends all connections and returns when they are closed; calls that run fail.
+    ///
+    /// The client cannot be used again.
     package func shutdown() async { await session.transport.shutdown() }
 
     /// Asks the servers of a repository in turn until one succeeds; mirrors first.

@@ -3,12 +3,14 @@
 /// How registries are reached: what a user or operator can set, with the defaults of Kiln.
 package struct RegistryConfiguration: Sendable {
     /// Hosts (`name` or `name:port`) whose certificate is not checked, and that may be spoken to in
-    /// plain HTTP when they offer no TLS. Loopback hosts are always spoken to in plain HTTP and
-    /// need not be listed.
+    /// plain HTTP when they offer no TLS.
+    ///
+    /// Loopback hosts are always spoken to in plain HTTP and need not be listed.
     package var insecureHosts: Set<String> = []
     /// For a registry host, the mirrors that are asked before it when something is pulled, each
-    /// written `host[:port][/path]`. A mirror that fails in any way is passed over. Never used for
-    /// a push.
+    /// written `host[:port][/path]`.
+    ///
+    /// A mirror that fails in any way is passed over. Never used for a push.
     package var mirrors: [String: [String]] = [:]
     /// Where logins come from; those of `docker login` by this process's user, unless told
     /// otherwise.

@@ -62,9 +62,8 @@ package struct RegistryError: Error, CustomStringConvertible, Sendable {
 
     package var description: String { message }
 
-    /// The same error, told as the reason why a larger undertaking failed.
-    ///
-    /// - Parameter undertaking: What could not be done, as "pull docker.io/library/busybox:latest".
+    /// The same error, told as the reason why a larger undertaking failed, as
+    /// "pull docker.io/library/busybox:latest".
     func failing(_ undertaking: String) -> RegistryError {
         RegistryError(
             code,

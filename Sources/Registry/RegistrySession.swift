@@ -33,10 +33,7 @@ final class RegistrySession: Sendable {
     private let schemes = Mutex<[String: String]>([:])
 
     init(configuration: RegistryConfiguration) {
-        transport = HTTPTransport(
-            timeouts: configuration.timeouts,
-            userAgent: configuration.userAgent
-        )
+        transport = HTTPTransport(configuration: configuration)
         authorizer = Authorizer(transport: transport, source: configuration.credentials)
         retries = configuration.retries
     }
@@ -129,7 +126,7 @@ final class RegistrySession: Sendable {
                 url: url,
                 headers: call.headers,
                 body: call.body,
-                trust: endpoint.trust
+                insecureOrigin: endpoint.trust == .insecure ? base : nil
             )
             if let authorization {
                 request.headers.replaceOrAdd(name: "Authorization", value: authorization)
@@ -172,7 +169,9 @@ final class RegistrySession: Sendable {
         )
     }
 
-    /// The root address of a server. An insecure host is asked once whether it speaks TLS.
+    /// The root address of a server.
+    ///
+    /// An insecure host is asked once whether it speaks TLS.
     private func base(of endpoint: Endpoint) async throws -> URL {
         let scheme: String
         switch endpoint.trust {
@@ -200,7 +199,7 @@ final class RegistrySession: Sendable {
     private func speaksTLS(_ endpoint: Endpoint) async -> Bool {
         guard let url = URL(string: "https://\(endpoint.authority)/v2/") else { return false }
         let response = try? await transport.send(
-            HTTPRequest(method: .GET, url: url, trust: .insecure)
+            HTTPRequest(method: .GET, url: url, insecureOrigin: url)
         )
         return response != nil
     }

@@ -14,11 +14,9 @@ package struct RetryPolicy: Sendable {
 
     package init() {}
 
-    /// How long to wait after a number of failures in a row.
+    /// How long to wait after a number of failures in a row, at least 1.
     ///
-    /// - Parameters:
-    ///   - failureCount: At least 1.
-    ///   - askedFor: What the server named in `Retry-After`; honoured up to ``delayMax``.
+    /// What the server named in `Retry-After` is honoured up to ``delayMax``.
     func delay(afterFailures failureCount: Int, askedFor: Duration?) -> Duration {
         if let askedFor { return min(max(askedFor, .zero), delayMax) }
         let doublings = min(max(failureCount, 1) - 1, 16)

@@ -15,7 +15,9 @@ package struct TransferProgress: Sendable, Hashable {
 
     package let digest: Digest
     package let stage: Stage
-    /// Bytes so far. Falls back when a transfer has to begin anew.
+    /// Bytes so far.
+    ///
+    /// Falls back when a transfer has to begin anew.
     package let current: Int64
     /// Bytes in all.
     package let total: Int64
@@ -57,9 +59,9 @@ final class SharedTransfers: Sendable {
 
     /// Waits for the transfer of a digest, and starts it when none runs.
     ///
-    /// - Parameter work: Does the transfer and calls its argument with the progress. Runs in a task
-    ///   of its own.
-    /// - Returns: Whether this call's own work ran, and not that of an earlier caller.
+    /// The work does the transfer, in a task of its own, and calls its argument with the progress.
+    /// The answer tells whether this call's own work ran, and not that of an earlier caller, and
+    /// how it failed. Only a cancellation of the caller is thrown.
     @discardableResult
     func join(
         _ digest: Digest,

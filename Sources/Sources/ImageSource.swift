@@ -21,7 +21,7 @@ package final class ImageSource: Sendable {
     /// What tags turned out to mean in this build.
     private let roots = Mutex<[Reference: Digest]>([:])
 
-    /// - Parameter progress: Is told about the layers that are downloaded.
+    /// Makes the source for one build; `progress` is told about the layers that are downloaded.
     package init(
         client: RegistryClient,
         snapshots: SnapshotStore,
@@ -164,9 +164,7 @@ private struct RegistryDocuments: ImageDocuments {
 }
 
 extension ResolvedImage {
-    /// The image's layers as a tree.
-    ///
-    /// - Parameter fetch: Brings a blob into the content store.
+    /// The image's layers as a tree; `fetch` brings a blob into the content store.
     func tree(
         in snapshots: SnapshotStore,
         fetch: @escaping @Sendable (OCI.Descriptor) async throws -> Void

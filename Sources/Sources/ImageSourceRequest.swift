@@ -51,6 +51,7 @@ package struct ImageRequest: Sendable, Hashable {
     ///   - identifier: With or without its `docker-image://`.
     ///   - attributes: `image.resolvemode`, `image.recordtype`, `image.layerlimit` and
     ///     `image.checksum`; others are passed over, as BuildKit does.
+    ///   - platform: The one the image must be for.
     /// - Throws: `SourcesError` with code `invalid`.
     package init(identifier: String, attributes: [String: String], platform: Platform) throws {
         let scheme = "docker-image://"

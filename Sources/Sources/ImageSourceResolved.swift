@@ -11,7 +11,9 @@ package struct ResolvedImage: Sendable {
         package let diffID: Digest
     }
 
-    /// What the tag or digest pointed at: an index or a manifest. Its digest is what a user pins.
+    /// What the tag or digest pointed at: an index or a manifest.
+    ///
+    /// Its digest is what a user pins.
     package let root: Descriptor
     /// The manifest that was chosen for the platform; equal to ``root`` where that is no index.
     package let manifest: Descriptor
@@ -25,9 +27,8 @@ package struct ResolvedImage: Sendable {
 
     private let layerLimit: Int?
 
-    /// Checks that manifest and config belong together.
-    ///
-    /// - Parameter name: The image in the words of an error.
+    /// Checks that manifest and config belong together; `name` is the image in the words of an
+    /// error.
     init(
         name: String,
         root: Descriptor,
@@ -99,7 +100,9 @@ package struct ResolvedImage: Sendable {
         return Self.chainID(layers.map(\.diffID))
     }
 
-    /// The name of a stack of layers. Source: OCI image-spec v1.1, config.md "Layer ChainID".
+    /// The name of a stack of layers.
+    ///
+    /// Source: OCI image-spec v1.1, config.md "Layer ChainID".
     static func chainID(_ diffIDs: [Digest]) -> Digest? {
         guard let first = diffIDs.first else { return nil }
         return diffIDs.dropFirst().reduce(first) { Digest.of("\($0) \($1)") }

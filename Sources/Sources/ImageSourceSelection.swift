@@ -23,7 +23,9 @@ struct ImageSelection {
     let documents: any ImageDocuments
 
     /// Chooses as BuildKit does: the entry of the best matching platform; entries that name none
-    /// are judged by their config. An image that is no index is taken whatever its platform.
+    /// are judged by their config.
+    ///
+    /// An image that is no index is taken whatever its platform.
     func image(below root: ManifestDocument) async throws -> ResolvedImage {
         var seen: [Platform] = []
         if let image = try await find(in: root, root: root.descriptor, depth: 0, &seen) {
@@ -54,6 +56,13 @@ struct ImageSelection {
             }
             for entry in ranked(index.manifests, &seen) {
                 let child = try await documents.document(entry)
+                guard child.descriptor.size == entry.size else {
+                    throw SourcesError(
+                        .digestMismatch,
+                        "cannot use image \(name): manifest \(entry.digest) has "
+                            + "\(child.descriptor.size) bytes, the index names \(entry.size)"
+                    )
+                }
                 guard let found = try await find(in: child, root: root, depth: depth + 1, &seen)
                 else { continue }
                 if entry.platform != nil || matches(found, &seen) { return found }

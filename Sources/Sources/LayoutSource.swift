@@ -20,9 +20,9 @@ package final class LayoutSource: Sendable {
     private let content: ContentStore
     private let snapshots: SnapshotStore
 
-    /// - Parameters:
-    ///   - directory: The layout.
-    ///   - name: The layout in the words of an error: its path, or the name of the build context.
+    /// Reads the layout in a directory.
+    ///
+    /// In errors it is called `name`: its path, or the name of the build context.
     package init(
         directory: Directory,
         name: String,
@@ -96,7 +96,9 @@ package final class LayoutSource: Sendable {
 
     // MARK: Reading in place
 
-    /// Opens a blob. Blocks.
+    /// Opens a blob.
+    ///
+    /// Blocks.
     private func openFile(
         _ blob: OCI.Descriptor
     ) throws -> (file: LinuxSystem.Descriptor, size: Int64) {
@@ -122,7 +124,9 @@ package final class LayoutSource: Sendable {
         }
     }
 
-    /// A whole file that must be small. Blocks.
+    /// A whole file that must be small.
+    ///
+    /// Blocks.
     fileprivate func read(_ path: String, as object: String, byteLimit: Int) throws -> [UInt8] {
         let (file, size) = try openFile(path, as: object)
         guard size <= Int64(byteLimit) else {
@@ -138,7 +142,9 @@ package final class LayoutSource: Sendable {
         }
     }
 
-    /// A whole small blob, from the layout, checked. Blocks.
+    /// A whole small blob, from the layout, checked.
+    ///
+    /// Blocks.
     fileprivate func read(_ digest: Digest, byteLimit: Int) throws -> [UInt8] {
         let bytes = try read(
             "blobs/sha256/\(digest.hex)",
@@ -193,7 +199,9 @@ package final class LayoutSource: Sendable {
         return first.digest
     }
 
-    /// The entries of index.json. Blocks.
+    /// The entries of index.json.
+    ///
+    /// Blocks.
     private func indexEntries() throws -> [OCI.Descriptor] {
         let marker = try read(
             "oci-layout",
@@ -258,6 +266,13 @@ private struct LayoutDocuments: ImageDocuments {
     func config(_ descriptor: OCI.Descriptor) async throws -> [UInt8] {
         try await blocking {
             let bytes = try layout.read(descriptor.digest, byteLimit: RegistryLimit.configByteCount)
+            guard Int64(bytes.count) == descriptor.size else {
+                throw SourcesError(
+                    .digestMismatch,
+                    "cannot use blob \(descriptor.digest) of \(layout.label): it has \(bytes.count) "
+                        + "bytes, its descriptor names \(descriptor.size)"
+                )
+            }
             try layout.keep(bytes)
             return bytes
         }

@@ -5,8 +5,8 @@ package import OCI
 /// An image that a build names in an OCI layout: `oci-layout://` and its attributes, read and
 /// checked.
 package struct LayoutRequest: Sendable, Hashable {
-    /// The layout's name; which directory it means, the client of the build says. `oci.store` comes
-    /// before the identifier.
+    /// The layout's name, which the client of the build ties to a directory; `oci.store` comes before
+    /// the identifier.
     package var store: String
     /// Which entry of the layout; a digest comes before a tag, and without either the layout must
     /// hold one image.
@@ -35,6 +35,7 @@ package struct LayoutRequest: Sendable, Hashable {
     /// - Parameters:
     ///   - identifier: `NAME[:TAG][@DIGEST]`, with or without its `oci-layout://`.
     ///   - attributes: `oci.store`, `oci.layerlimit` and `image.checksum`; others are passed over.
+    ///   - platform: The one the image must be for.
     /// - Throws: `SourcesError` with code `invalid`.
     package init(identifier: String, attributes: [String: String], platform: Platform) throws {
         let scheme = "oci-layout://"

@@ -21,9 +21,10 @@ package final class RegistryProcess: Sendable {
     private let configuration: String
     private let process = Mutex<Process?>(nil)
 
-    /// - Parameters:
-    ///   - login: The one user that may use it; without, everybody may.
-    ///   - isEncrypted: Whether it speaks TLS, with a certificate that nobody trusts.
+    /// Starts a registry and waits until it answers.
+    ///
+    /// Without a `login` everybody may use it. An encrypted one has a certificate that nobody
+    /// trusts.
     package init(
         _ scratch: Scratch,
         login: (user: String, password: String)? = nil,
@@ -47,9 +48,9 @@ package final class RegistryProcess: Sendable {
                     + ["-subj", "/CN=test", "-out", certificate, "-keyout", key]
             )
             text +=
-                "http: {addr: '127.0.0.1:\(port)', tls: {certificate: \(certificate), key: \(key)}}\n"
+                "http: {secret: test, addr: '127.0.0.1:\(port)', tls: {certificate: \(certificate), key: \(key)}}\n"
         } else {
-            text += "http: {addr: '127.0.0.1:\(port)'}\n"
+            text += "http: {secret: test, addr: '127.0.0.1:\(port)'}\n"
         }
         if let login {
             try Self.run(

@@ -69,8 +69,9 @@ package func withClient<Value>(
     }
 }
 
-/// Bytes that a seed fixes. They repeat with a period that is prime, so a shifted copy is never
-/// equal.
+/// Bytes that a seed fixes.
+///
+/// They repeat with a period that is prime, so a shifted copy is never equal.
 package func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     var state = seed &* 0x9e37_79b9_7f4a_7c15 | 1
     let block = (0..<4093).map { _ in

@@ -176,6 +176,22 @@ import Testing
         #expect(!store.contains(Digest.of(bytes)))
     }
 
+    @Test
+    func
+        `a descriptor that lies about a blob in the store is refused, a damaged blob is fetched again`()
+        async throws
+    {
+        try store.put(bytes)
+        let server = try ScriptedServer { [bytes] _ in .init(body: bytes) }
+        let error = try await registryError { try await fetch(server, size: 299_999) }
+        #expect(error.code == .sizeMismatch)
+        #expect(server.requests.isEmpty)
+        try scratch.write("state/blobs/sha256/\(Digest.of(bytes).hex)", "damaged")
+        try await fetch(server)
+        #expect(server.requests.count == 1)
+        try store.verify(Digest.of(bytes))
+    }
+
     @Test(arguments: ["-5", "9223372036854775808", "299999", "300001", "x"])
     func `a length that lies ends in an error`(length: String) async throws {
         let server = try ScriptedServer { [bytes] _ in .init(body: bytes, announcedLength: length) }

@@ -371,6 +371,44 @@ import Testing
         #expect(error.code == .badResponse)
     }
 
+    @Test func `a token server elsewhere without TLS gets no login`() async throws {
+        let tokens = try ScriptedServer { _ in .json(#"{"token":"t"}"#) }
+        let server = try ScriptedServer { _ in
+            // This name means this machine too, and does not look like it.
+            let challenge = #"Bearer realm="http://0.0.0.0:\#(tokens.port)/token""#
+            return .init(status: 401, headers: [("WWW-Authenticate", challenge)])
+        }
+        let logins = FixedCredentials([server.host: .password(user: "u", password: "p")])
+        let error = try await registryError {
+            try await withClient(quickConfiguration(credentials: logins), store) {
+                try await fetch(server.host, "a/b", $0)
+            }
+        }
+        #expect(error.code == .badResponse)
+        #expect(error.message.contains("names a token server without TLS"))
+        #expect(tokens.requests.isEmpty)
+    }
+
+    @Test func `a new login counts once the old one was refused`() async throws {
+        let server = try ScriptedServer { [bytes] request in
+            request.headers["authorization"] == "Basic dTpuZXc="
+                ? .init(body: bytes)
+                : .init(status: 401, headers: [("WWW-Authenticate", "Basic realm=x")])
+        }
+        let logins = DockerLogins(environment: ["HOME": scratch.path])
+        func logIn(_ password: String) throws {
+            let login = #"{"username":"u","password":"\#(password)"}"#
+            try scratch.write(".docker/config.json", #"{"auths":{"\#(server.host)":\#(login)}}"#)
+        }
+        try logIn("old")
+        try await withClient(quickConfiguration(credentials: logins), store) { client in
+            let error = try await registryError { try await fetch(server.host, "a/b", client) }
+            #expect(error.code == .unauthorized)
+            try logIn("new")
+            try await fetch(server.host, "a/b", client)
+        }
+    }
+
     @Test func `a broken login file stops the pull and is not taken for anonymous`() async throws {
         try scratch.write("docker/config.json", "{")
         let tokens = try ScriptedServer { _ in .json(#"{"token":"t"}"#) }

@@ -196,6 +196,11 @@ struct RealRegistryTests {
         #expect(!error.message.contains("tried"))
         configuration.insecureHosts = [repository.host]
         try await push()
+        try await withClient(quickConfiguration(), store) { client in
+            var request = PushRequest(root: image, repository: repository, tags: ["v2"])
+            request.isInsecure = true
+            try await client.push(request)
+        }
     }
 
     @Test func `an insecure registry without TLS is spoken to in plain HTTP`() async throws {
@@ -248,6 +253,43 @@ struct RealRegistryTests {
         let after = told.withLock { Array($0[mark...]) }
         #expect(after.allSatisfy { $0 >= 4 << 20 })
         #expect(after == after.sorted())
+    }
+
+    @Test func `a registry killed in the middle of an upload gets the rest when it is back`()
+        async throws
+    {
+        let registry = try await RegistryProcess(scratch)
+        let bytes = noise(24 << 20)
+        let image = try storeImage(in: store, layers: [bytes])
+        let repository = Repository(host: registry.host, path: "big")
+        var configuration = quickConfiguration(attempts: 50)
+        configuration.uploadPartByteCount = 4 << 20
+        let isKilled = Mutex(false)
+        try await withClient(configuration, store) { client in
+            let request = PushRequest(root: image, repository: repository, tags: ["v1"])
+            try await client.push(request) { progress in
+                guard progress.digest == Digest.of(bytes), progress.stage == .uploading else {
+                    return
+                }
+                guard progress.current >= 10 << 20 else { return }
+                let isMine = isKilled.withLock { killed in
+                    defer { killed = true }
+                    return !killed
+                }
+                guard isMine else { return }
+                registry.kill()
+                Task {
+                    try await Task.sleep(for: .milliseconds(300))
+                    try registry.start()
+                }
+            }
+        }
+        #expect(isKilled.withLock { $0 })
+        let target = try scratch.store("target")
+        try await withClient(quickConfiguration(), target) { client in
+            try await client.fetch(describe(bytes), from: repository)
+        }
+        try target.verify(Digest.of(bytes))
     }
 
     @Test func `a registry that stays dead ends the pull, and the next run continues it`()
