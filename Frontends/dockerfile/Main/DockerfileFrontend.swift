@@ -91,11 +91,19 @@ struct DockerfileBuild: Sendable {
             language: "Dockerfile",
             data: request.fileContent,
             definition: try options.fileState.definition(
-                MarshalOptions(capabilities: Capability.all)
+                MarshalOptions(capabilities: capabilities)
             )
         )
-        return ConversionInput(source: source, options: options, targetPlatform: platform)
+        return ConversionInput(
+            source: source,
+            options: options,
+            targetPlatform: platform,
+            capabilities: capabilities
+        )
     }
+
+    /// What the engine can do with LLB; everything when it does not say.
+    private var capabilities: Set<String> { session.llbCapabilities ?? Capability.all }
 
     /// What a conversion asks.
     var answers: SessionAnswers { SessionAnswers(session: session, inputs: request.inputs) }
