@@ -218,7 +218,7 @@ let package = Package(
         tests("RegistryTests", ["ContentStore", "LinuxSystem", "OCI", "Registry", "RegistryTestSupport", system]),
         tests("BuildCacheTests", ["BuildCache", "ContentStore", "LinuxSystem", "OCI", "Snapshots", "Solver", system]),
         tests("SourcesTests", ["ContentStore", "LinuxSystem", "OCI", "Registry", "RegistryTestSupport", "Snapshots", "Sources", system]),
-        tests("ExportersTests", ["Archives", "ContentStore", "Exporters", "LinuxSystem", "OCI", "Registry", "Snapshots", system]),
+        tests("ExportersTests", ["Archives", "ContentStore", "Exporters", "LinuxSystem", "OCI", "Registry", "RegistryTestSupport", "Snapshots", system]),
         tests("FrontendHostTests", ["FrontendHost", "FrontendProtocol", "LLB", "LinuxSystem", "OCI", "Sandbox", system]),
         tests("DockerfileSyntaxTests", ["DockerfileSyntax"]),
         tests("DockerfileConversionTests", ["DockerfileConversion", "DockerfileSyntax", "LLB", "LLBMessages", "OCI", protobuf]),

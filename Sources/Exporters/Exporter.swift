@@ -48,7 +48,8 @@ package struct Exporter: Sendable {
             }
         case "tar", "local":
             _ = try TreeOptions(request)
-            if request.type == "local", case .stream = try destination(of: request) {
+            let destination = try destination(of: request)
+            if request.type == "local", case .stream = destination {
                 throw ExportError(.conflict, "cannot export a directory to a stream; use type=tar, or name a directory")
             }
         case "cacheonly", "none", "": break
