@@ -31,25 +31,28 @@ struct HTTPRequest: Sendable {
 /// Threads and connections are made at the first request, so a build that never dials pays nothing.
 final class HTTPTransport: Sendable {
     private enum State {
-        case unused
-        case open(HTTPClient)
+        /// Clients by the proxy they go through; `nil` is the one that goes directly.
+        case open([ProxyServer?: HTTPClient])
         case closed
     }
 
-    private let state = Mutex(State.unused)
+    private let state = Mutex(State.open([:]))
     private let timeouts: RegistryTimeouts
     private let insecureHosts: Set<String>
+    private let proxies: ProxySettings
     private let userAgent: String
 
     init(configuration: RegistryConfiguration) {
         timeouts = configuration.timeouts
         insecureHosts = configuration.insecureHosts
+        proxies = configuration.proxies
         userAgent = configuration.userAgent
     }
 
     deinit {
-        // A client must not go without its shutdown; this one goes by itself, later.
-        if case .open(let client) = state.withLock({ $0 }) { client.shutdown { _ in } }
+        // A client must not go without its shutdown; these go by themselves, later.
+        guard case .open(let clients) = state.withLock({ $0 }) else { return }
+        for client in clients.values { client.shutdown { _ in } }
     }
 
     /// Ends all connections; requests that run fail.
@@ -60,7 +63,8 @@ final class HTTPTransport: Sendable {
             defer { state = .closed }
             return state
         }
-        if case .open(let client) = last { try? await client.shutdown() }
+        guard case .open(let clients) = last else { return }
+        for client in clients.values { try? await client.shutdown() }
     }
 
     /// Sends a request, follows redirections, and gives the head of the answer with its body still
@@ -133,7 +137,7 @@ final class HTTPTransport: Sendable {
             limit = nil
         }
         do {
-            return try await client().execute(
+            return try await client(for: request.url).execute(
                 outgoing,
                 deadline: limit.map { .now() + $0 } ?? .distantFuture
             )
@@ -183,24 +187,38 @@ final class HTTPTransport: Sendable {
         Endpoint.trust(hostText(url), insecureHosts: insecureHosts)
     }
 
-    private func client() throws -> HTTPClient {
-        try state.withLock { state in
-            switch state {
-            case .open(let client): return client
-            case .closed: throw RegistryError(.closed, "the registry client was shut down")
-            case .unused:
-                let client = HTTPClient(
-                    eventLoopGroupProvider: .singleton,
-                    configuration: clientConfiguration
-                )
-                state = .open(client)
-                return client
+    private func client(for url: URL) throws -> HTTPClient {
+        let proxy = try proxies.proxy(for: url)
+        return try state.withLock { state in
+            guard case .open(var clients) = state else {
+                throw RegistryError(.closed, "the registry client was shut down")
             }
+            if let client = clients[proxy] { return client }
+            let client = HTTPClient(
+                eventLoopGroupProvider: .singleton,
+                configuration: clientConfiguration(proxy)
+            )
+            clients[proxy] = client
+            state = .open(clients)
+            return client
         }
     }
 
-    private var clientConfiguration: HTTPClient.Configuration {
+    private func clientConfiguration(_ proxy: ProxyServer?) -> HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration()
+        configuration.proxy = proxy.map { proxy in
+            switch proxy.kind {
+            case .socks5: .socksServer(host: proxy.host, port: proxy.port)
+            case .http:
+                .server(
+                    host: proxy.host,
+                    port: proxy.port,
+                    authorization: proxy.login.map {
+                        .basic(credentials: Data($0.utf8).base64EncodedString())
+                    }
+                )
+            }
+        }
         configuration.redirectConfiguration = .disallow
         configuration.timeout = .init(
             connect: TimeAmount(timeouts.connect),

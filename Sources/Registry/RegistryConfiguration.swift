@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FoundationEssentials
+
 /// How registries are reached: what a user or operator can set, with the defaults of Kiln.
 package struct RegistryConfiguration: Sendable {
     /// Hosts (`name` or `name:port`) whose certificate is not checked, and that may be spoken to in
@@ -15,6 +17,9 @@ package struct RegistryConfiguration: Sendable {
     /// Where logins come from; those of `docker login` by this process's user, unless told
     /// otherwise.
     package var credentials: any CredentialSource = DockerLogins.ofThisProcess
+    /// Which proxies lead to registries; those of this process's environment, unless told
+    /// otherwise.
+    package var proxies = ProxySettings(environment: ProcessInfo.processInfo.environment)
     /// When to give a request another try.
     package var retries = RetryPolicy()
     /// How long to wait for the other side.

@@ -5,8 +5,8 @@ package import OCI
 /// An image that a build names in an OCI layout: `oci-layout://` and its attributes, read and
 /// checked.
 package struct LayoutRequest: Sendable, Hashable {
-    /// The layout's name, which the client of the build ties to a directory; `oci.store` comes before
-    /// the identifier.
+    /// The layout's name, which the client of the build ties to a directory; `oci.store` comes
+    /// before the identifier.
     package var store: String
     /// Which entry of the layout; a digest comes before a tag, and without either the layout must
     /// hold one image.

@@ -44,6 +44,7 @@ package func quickConfiguration(
 ) -> RegistryConfiguration {
     var configuration = RegistryConfiguration()
     configuration.credentials = credentials
+    configuration.proxies = ProxySettings()
     configuration.retries.firstDelay = .milliseconds(10)
     configuration.retries.delayMax = .milliseconds(200)
     configuration.retries.attemptCountMax = attempts

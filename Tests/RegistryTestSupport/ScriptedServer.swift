@@ -148,7 +148,7 @@ package final class ScriptedServer: Sendable {
             usleep(reply.delay * 1000)
             var head = "HTTP/1.1 \(reply.status) Scripted\r\n"
             for header in reply.headers { head += "\(header.name): \(header.value)\r\n" }
-            if reply.status != 204 {
+            if reply.status != 204, request.method != "CONNECT" {
                 head += "Content-Length: \(reply.announcedLength ?? String(reply.body.count))\r\n"
             }
             guard write(connection, Array((head + "\r\n").utf8)) else { return }
@@ -207,6 +207,8 @@ package final class ScriptedServer: Sendable {
 
         private mutating func line() -> String? {
             while true {
+                // A TLS handshake: nobody here speaks it, so hang up.
+                if buffer.first == 0x16 { return nil }
                 if let end = buffer.firstIndex(of: UInt8(ascii: "\n")) {
                     let text = String(decoding: buffer[..<end], as: UTF8.self)
                     buffer.removeFirst(end + 1)

@@ -318,6 +318,33 @@ import Testing
         #expect(origin.requests.isEmpty)
     }
 
+    @Test func `a proxy is spoken to in place of the registry, with its own login`() async throws {
+        let proxy = try ScriptedServer { [bytes] request in
+            request.method == "CONNECT" ? .init() : .init(body: bytes)
+        }
+        var configuration = quickConfiguration()
+        let address = "http://u:p@\(proxy.host)"
+        configuration.proxies = ProxySettings(
+            environment: ["HTTP_PROXY": address, "HTTPS_PROXY": address]
+        )
+        configuration.insecureHosts = ["registry.invalid"]
+        try await withClient(configuration, store) { [bytes] client in
+            try await client.fetch(
+                describe(bytes),
+                from: Repository(host: "registry.invalid", path: "a/b")
+            )
+        }
+        // Once for TLS, which the server behind the proxy does not speak, and once without.
+        #expect(
+            proxy.requests.map { "\($0.method) \($0.target)" } == [
+                "CONNECT registry.invalid:443", "CONNECT registry.invalid:80",
+                "GET /v2/a/b/blobs/\(Digest.of(bytes))",
+            ]
+        )
+        #expect(proxy.requests.first?.headers["proxy-authorization"] == "Basic dTpw")
+        #expect(proxy.requests.last?.headers["proxy-authorization"] == nil)
+    }
+
     @Test func `a missing blob is told at once, with what to do`() async throws {
         let server = try ScriptedServer { _ in
             .json(

@@ -255,7 +255,8 @@ struct RealRegistryTests {
         #expect(after == after.sorted())
     }
 
-    // This registry drops an upload of whose last part it has only half; others keep it: see PushTests.
+    // This registry drops an upload of whose last part it has only half; others keep it: see
+    // PushTests.
     @Test func `a registry killed in the middle of an upload gets it whole when it is back`()
         async throws
     {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import OCI
 import RegistryTestSupport
 import Testing
@@ -104,6 +105,43 @@ import Testing
         #expect(endpoints[0].path(repository, "tags/list") == "/v2/proxy/library/busybox/tags/list")
         #expect(endpoints[2].path(repository, "tags/list") == "/v2/library/busybox/tags/list")
         #expect(configuration.pushEndpoint(repository).authority == "registry-1.docker.io")
+    }
+
+    @Test func `proxies are chosen by scheme, exceptions and port`() throws {
+        let settings = ProxySettings(environment: [
+            "HTTPS_PROXY": "http://user:pa%3Ass@proxy.example:3128", "http_proxy": "plain.example",
+            "NO_PROXY":
+                "internal.example, .below.example,10.0.0.0/8,r.example:5000,[fe80::1]:80,192.168.1.1",
+        ])
+        func proxy(_ address: String) throws -> ProxyServer? {
+            try settings.proxy(for: try #require(URL(string: address)))
+        }
+        #expect(try proxy("https://docker.io/v2/")?.host == "proxy.example")
+        #expect(try proxy("https://docker.io/v2/")?.port == 3128)
+        #expect(try proxy("https://docker.io/v2/")?.login == "user:pa:ss")
+        #expect(try proxy("http://docker.io/v2/")?.host == "plain.example")
+        for direct in [
+            "https://localhost:5000/", "http://127.0.0.1/", "https://internal.example",
+            "https://a.INTERNAL.example", "https://x.below.example", "https://10.200.3.4/",
+            "https://r.example:5000/", "http://[fe80::1]/", "https://192.168.1.1:8443",
+        ] {
+            #expect(try proxy(direct) == nil, "\(direct)")
+        }
+        for proxied in [
+            "https://notinternal.example", "https://below.example", "https://11.0.0.1/",
+            "https://r.example/", "https://192.168.1.10",
+        ] {
+            #expect(try proxy(proxied) != nil, "\(proxied)")
+        }
+    }
+
+    @Test(arguments: ["ftp://proxy", "https://proxy", "http://", "http://a b", "://"])
+    func `a proxy that cannot be used is an error, and not passed over`(text: String) throws {
+        let settings = ProxySettings(environment: ["HTTPS_PROXY": text])
+        let url = try #require(URL(string: "https://r.example"))
+        #expect(throws: RegistryError.self) { _ = try settings.proxy(for: url) }
+        let everything = ProxySettings(environment: ["HTTPS_PROXY": text, "NO_PROXY": "*"])
+        #expect(try everything.proxy(for: url) == nil)
     }
 
     @Test func `text of a server cannot break out of its line`() {
