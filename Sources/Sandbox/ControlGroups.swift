@@ -4,9 +4,9 @@ internal import Glibc
 internal import LinuxSystem
 internal import SystemPackage
 
-/// The control groups of one engine process, beneath which each sandbox gets its own.
+/// The control groups of one launcher, beneath which each sandbox gets its own.
 ///
-/// Names are `kiln-<pid>-<start ticks>`, so that a later engine can tell a dead one's groups and remove them. What the host does
+/// Names are `kiln-<pid>-<start ticks>-<token>`, so that a later engine can tell a dead one's groups and remove them. What the host does
 /// not have, or does not let us use, is absent here.
 final class ControlGroups: Sendable {
     /// Who decides which devices a sandbox may open.
@@ -31,16 +31,15 @@ final class ControlGroups: Sendable {
     private static let prefix = "kiln-"
 
     init() {
-        let name =
-            "\(Self.prefix)\(ProcessIdentity.current.pid)-\(ProcessIdentity.current.startTicks)"
+        let process = ProcessIdentity.current
+        let token = randomToken(count: 8)
+        let name = "\(Self.prefix)\(process.pid)-\(process.startTicks)-\(token)"
         var ours: [(parent: Directory, name: String)] = []
         func make(_ parent: Directory?) -> Directory? {
             guard let parent else { return nil }
             Self.sweep(parent)
             do {
                 try parent.makeDirectory(name, mode: 0o755)
-            } catch  where error.errno == .fileExists {
-                // Another launcher of this process made it.
             } catch {
                 return nil
             }
@@ -158,7 +157,7 @@ final class ControlGroups: Sendable {
     private static func sweep(_ parent: Directory) {
         for entry in (try? parent.entries()) ?? [] where entry.name.hasPrefix(prefix) {
             let parts = entry.name.dropFirst(prefix.count).split(separator: "-")
-            guard parts.count == 2, let pid = Int32(parts[0]), let ticks = UInt64(parts[1]) else {
+            guard parts.count == 3, let pid = Int32(parts[0]), let ticks = UInt64(parts[1]) else {
                 continue
             }
             if !ProcessIdentity(pid: pid, startTicks: ticks).isAlive {
