@@ -24,13 +24,14 @@ struct FileStretch: AsyncSequence, Sendable {
         let stretch: FileStretch
         var done: Int64 = 0
 
-        /// - Throws: `SystemCallError`; `CutShort` when the file is shorter than the stretch.
+        /// - Throws: `SystemCallError`; `sizeMismatch` when the file is shorter than the stretch.
         mutating func next() async throws -> ByteBuffer? {
             let rest = stretch.byteCount - done
             guard rest > 0 else { return nil }
             let count = Int(Swift.min(rest, FileStretch.pieceByteCount))
             let position = stretch.offset + done
             let file = stretch.file
+            let end = stretch.offset + stretch.byteCount
             let piece = try await blocking {
                 var buffer = ByteBufferAllocator().buffer(capacity: count)
                 let read = unsafe try buffer.writeWithUnsafeMutableBytes(
@@ -41,7 +42,12 @@ struct FileStretch: AsyncSequence, Sendable {
                         at: position
                     )
                 }
-                if read == 0 { throw CutShort() }
+                if read == 0 {
+                    throw RegistryError(
+                        .sizeMismatch,
+                        "the blob in the store ended before its \(end) bytes were sent"
+                    )
+                }
                 return buffer
             }
             done += Int64(piece.readableBytes)
@@ -49,7 +55,4 @@ struct FileStretch: AsyncSequence, Sendable {
             return piece
         }
     }
-
-    /// The file ended before the stretch did: somebody cut it.
-    struct CutShort: Error {}
 }

@@ -2,6 +2,7 @@
 
 internal import AsyncHTTPClient
 internal import FoundationEssentials
+internal import LinuxSystem
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -14,7 +15,7 @@ internal import SystemPackage
 func translated(_ error: any Error, url: URL) -> any Error {
     let host = hostText(url)
     switch error {
-    case is RegistryError, is CancellationError: return error
+    case is RegistryError, is CancellationError, is SystemCallError: return error
     case let error as HTTPClientError: return translated(error, host)
     case let error as NIOConnectionError: return translated(error, host)
     case let error as ChannelError:

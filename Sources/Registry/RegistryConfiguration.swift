@@ -39,9 +39,9 @@ package struct RegistryTimeouts: Sendable {
     /// To reach the host, TLS included.
     package var connect: Duration = .seconds(15)
     /// From a request to the head of its answer.
-    package var answer: Duration = .seconds(60)
-    /// Silence in the middle of a body.
-    package var idle: Duration = .seconds(60)
+    package var answer: Duration = .seconds(120)
+    /// Silence in the middle of a body, or while the registry stores what it was sent.
+    package var idle: Duration = .seconds(120)
     /// From a request to the last byte of a manifest, config or token.
     package var document: Duration = .seconds(120)
     /// A blob that brings fewer than ``stallByteCount`` bytes in this time has stalled.

@@ -190,6 +190,25 @@ private final class UploadServer: Sendable {
         #expect(server.requests.count == 2)
     }
 
+    @Test func `a blob that was cut in the store is told at once and does not become visible`()
+        async throws
+    {
+        let uploads = UploadServer()
+        let server = try ScriptedServer { uploads.answer($0) }
+        let image = try storeImage(in: store, layers: [bytes])
+        try scratch.write("state/blobs/sha256/\(Digest.of(bytes).hex)", "cut")
+        let error = try await registryError {
+            try await withClient(quickConfiguration(), store) { client in
+                let repository = Repository(host: server.host, path: "a/b")
+                try await client.push(
+                    PushRequest(root: image, repository: repository, tags: ["v1"])
+                )
+            }
+        }
+        #expect(error.code == .sizeMismatch, "\(error)")
+        #expect(uploads.state.withLock { $0.manifests.isEmpty })
+    }
+
     @Test func `an index whose manifest is not in the store is not begun`() async throws {
         let server = try ScriptedServer { _ in .init(status: 500) }
         let index = Index(manifests: [describe([1, 2], MediaType.manifest)])
