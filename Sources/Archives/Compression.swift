@@ -3,8 +3,13 @@
 /// How a stream is compressed.
 package enum Compression: Sendable, Hashable {
     case none
-    /// Level 1…9; `nil` = 6.
+    /// Level 1…9; `nil` = ``Compression/gzipLevel``.
     case gzip(level: Int?)
-    /// Level 1…22; `nil` = 3.
+    /// Level 1…22; `nil` = ``Compression/zstdLevel``.
     case zstd(level: Int?)
+
+    /// The level of gzip where none is asked for.
+    package static let gzipLevel = 5
+    /// The level of zstd where none is asked for.
+    package static let zstdLevel = 3
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import BuildCache
 internal import FrontendHost
 internal import FrontendProtocol
 internal import Glibc

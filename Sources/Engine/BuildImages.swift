@@ -169,6 +169,6 @@ private struct RememberedTags: MetadataStore {
     }
 
     func remember(_ value: String, for key: String) throws {
-        try cache.rememberAnswer(Array(value.utf8), for: key)
+        cache.rememberAnswer(Array(value.utf8), for: key)
     }
 }

@@ -203,3 +203,12 @@ package final class Descriptor: Sendable {
     /// Gives the advisory lock back.
     package func unlock() { _ = cl_unlock(number) }
 }
+
+extension Descriptor {
+    /// A descriptor of its own for an open file that this process was started with, such as 1 for its output.
+    package convenience init(duplicating number: CInt) throws(SystemCallError) {
+        let copy = fcntl(number, F_DUPFD_CLOEXEC, 3)
+        if copy < 0 { throw SystemCallError("use", "the descriptor \(number)", .last) }
+        self.init(owning: copy)
+    }
+}

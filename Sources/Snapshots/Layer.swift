@@ -50,6 +50,9 @@ package final class Layer: Sendable {
     /// A compressed blob of this layer, once one is known; it need not be in the store.
     package var blob: OCI.Descriptor? { state.withLock { $0.blob } }
 
+    /// Whether the layer is one of an image: its blob, wherever it is, is the image author's own.
+    package var isFromImage: Bool { id.hasPrefix("image-") }
+
     /// Whether looking into the layer costs neither a download nor an unpacking.
     package var isReady: Bool { contentWork.finished != nil }
 

@@ -15,6 +15,8 @@ struct LayerMeta: Codable {
     var blobs: [OCI.Descriptor]?
     /// The compression each of ``blobs`` was made with, as ``SnapshotStore/export(_:compression:clamp:)`` was asked.
     var requests: [String]?
+    /// The digest of the uncompressed tar by request: clamped times make another tar.
+    var diffIDs: [String: Digest]?
     /// The boot of the machine in which the layer was unpacked, until it was synced to disk: after another boot its
     /// bytes may be lost.
     var unsyncedBoot: String?

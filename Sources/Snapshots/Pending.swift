@@ -1,23 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Archives
-internal import LinuxSystem
 package import OCI
-
-extension SnapshotStore {
-    func unpackBlob(_ blob: OCI.Descriptor, diffID: Digest, below: UnionView, into root: Directory) throws {
-        throw SnapshotError(.failed, "pending")
-    }
-
-    package func export(
-        _ layer: Layer,
-        compression: Compression,
-        clamp: Int64? = nil,
-        force: Bool = false
-    ) async throws -> (blob: OCI.Descriptor, diffID: Digest) {
-        throw SnapshotError(.failed, "pending")
-    }
-}
 
 extension TreeWriter {
     package func copy(

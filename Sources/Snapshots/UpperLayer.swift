@@ -160,6 +160,23 @@ final class UpperLayer {
         parent?.entries[name]?.mtime = mtime
     }
 
+    /// Hides all that lower layers hold in a directory of this layer.
+    func makeOpaque(_ directory: UpperDirectory) throws {
+        try attempt("change the directory \(TreePath.shown(directory.path))") {
+            try open(directory).descriptor.setAttribute(attributeNamespace.opaque, OverlayAttribute.yes)
+        }
+    }
+
+    /// Changes owner, mode and time of the root of this layer.
+    func changeRoot(_ metadata: Metadata) throws {
+        try attempt("change the root of a layer") {
+            _ = try ownerRules.own(host.descriptor, metadata.uid, metadata.gid)
+            try host.descriptor.setMode(metadata.mode & 0o7777)
+            try setAttributes(host.descriptor, metadata.attributes)
+        }
+        root.mtime = metadata.mtime
+    }
+
     /// Makes a regular file; `fill` writes its bytes at offset 0 and returns how many there are.
     func makeFile(
         in parent: UpperDirectory,

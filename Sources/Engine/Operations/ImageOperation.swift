@@ -2,6 +2,7 @@
 
 internal import OCI
 internal import Solver
+internal import Sources
 
 /// The file tree of an image; its layers stay where they are until somebody looks into them.
 struct ImageOperation: VertexOperation {
@@ -16,10 +17,10 @@ struct ImageOperation: VertexOperation {
     func cacheMap(_ context: OperationContext) async throws -> CacheMap {
         let found = try await find()
         // The same layers under another manifest are the same tree.
-        let chain = found.image.chainKey
+        let chain = found.image.chainKey.map { [sourceCacheDigest($0.description)] }
         return CacheMap(
             digest: sourceCacheDigest(found.image.manifestKey.description),
-            alternatives: chain.map { chain in { [sourceCacheDigest(chain.description)] } }
+            alternatives: chain.map { keys in { @Sendable () async throws -> [Digest] in keys } }
         )
     }
 
