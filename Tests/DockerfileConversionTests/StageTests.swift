@@ -127,4 +127,17 @@ import Testing
         #expect(image?.cause is World.Unknown)
         #expect(image?.lines == 2...2)
     }
+
+    @Test func `survives files that are nothing but stages or steps`() async throws {
+        var chain = "FROM scratch AS s0\nWORKDIR /w\n"
+        for index in 1..<10_000 { chain += "FROM s\(index - 1) AS s\(index)\n" }
+        #expect(try await convert(chain).operations.count == 1)
+        var copies = "FROM scratch AS s0\nWORKDIR /w\n"
+        for index in 1..<3000 {
+            copies += "FROM scratch AS s\(index)\nCOPY --from=s\(index - 1) / /\n"
+        }
+        #expect(try await convert(copies).operations.count == 3000)
+        let steps = "FROM scratch\n" + String(repeating: "RUN x\n", count: 5000)
+        #expect(try await convert(steps).execs.count == 5000)
+    }
 }

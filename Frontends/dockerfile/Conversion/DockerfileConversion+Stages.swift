@@ -182,9 +182,7 @@ extension DockerfileConversion {
     func adopt(_ command: StageCommand, into stage: StageState) {
         for source in command.sources {
             stage.dependencies.append(.init(stage: source, lines: command.instruction.lines))
-            if source.isExternal, !list.stages.contains(where: { $0 === source }) {
-                list.append(source)
-            }
+            if source.isExternal { list.append(source) }
         }
     }
 
@@ -230,15 +228,17 @@ extension DockerfileConversion {
         var visited: Set<ObjectIdentifier> = []
         for start in list.stages where !visited.contains(ObjectIdentifier(start)) {
             var path: [(stage: StageState, next: Int)] = [(start, 0)]
+            var open: Set<ObjectIdentifier> = [ObjectIdentifier(start)]
             visited.insert(ObjectIdentifier(start))
             while let (stage, next) = path.last {
                 guard next < stage.dependencies.count else {
                     path.removeLast()
+                    open.remove(ObjectIdentifier(stage))
                     continue
                 }
                 path[path.count - 1].next += 1
                 let dependency = stage.dependencies[next]
-                if path.contains(where: { $0.stage === dependency.stage }) {
+                if open.contains(ObjectIdentifier(dependency.stage)) {
                     throw ConversionError(
                         .circularStages,
                         "circular dependency detected on stage: \(start.displayName)",
@@ -247,6 +247,7 @@ extension DockerfileConversion {
                 }
                 if visited.insert(ObjectIdentifier(dependency.stage)).inserted {
                     path.append((dependency.stage, 0))
+                    open.insert(ObjectIdentifier(dependency.stage))
                 }
             }
         }

@@ -50,6 +50,11 @@ package final class DockerfileConversion {
         isTargetImplicit = input.targetPlatform == nil
     }
 
+    deinit {
+        // Stages hold each other; released one inside the other, a long chain would exhaust the stack.
+        for stage in list.stages { stage.letGo() }
+    }
+
     /// Findings of the linter, also after a conversion that failed.
     package var warnings: [LintWarning] { linter.warnings }
 

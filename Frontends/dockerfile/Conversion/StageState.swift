@@ -108,6 +108,13 @@ final class StageState {
         arguments += base.arguments
     }
 
+    /// Forgets the stages it needs, when the conversion is over.
+    func letGo() {
+        base = nil
+        dependencies = []
+        commands = []
+    }
+
     /// All stages this one needs, itself included.
     var reachable: [StageState] {
         var seen: Set<ObjectIdentifier> = []

@@ -8,12 +8,30 @@ internal import Synchronization
 ///
 /// It never changes; states share it.
 public final class Vertex: Sendable {
-    let operation: BuiltOperation
     let constraints: Constraints
+    /// Emptied by ``takeNeeded()`` alone, when nobody can see it any more.
+    private let content: Mutex<BuiltOperation>
 
     init(_ operation: BuiltOperation, _ constraints: Constraints) {
-        self.operation = operation
+        content = Mutex(operation)
         self.constraints = constraints
+    }
+
+    deinit {
+        // Releasing a chain of ten thousand steps one inside the other would exhaust the stack.
+        var waiting = takeNeeded()
+        while var vertex = waiting.popLast() {
+            if isKnownUniquelyReferenced(&vertex) { waiting += vertex.takeNeeded() }
+        }
+    }
+
+    var operation: BuiltOperation { content.withLock { $0 } }
+
+    /// Lets go of everything the operation holds and gives the vertices that were among it.
+    private func takeNeeded() -> [Vertex] {
+        let needed = inputs.map(\.vertex)
+        content.withLock { $0 = .merge([]) }
+        return needed
     }
 
     /// The outputs it needs, in the order BuildKit visits them: it decides the order of a definition's operations.
