@@ -29,12 +29,8 @@ struct BuildOutput {
             state: services.state,
             content: services.content,
             snapshots: services.snapshots,
-            registry: { [services] insecure in
-                guard insecure else { return services.registry }
-                var configuration = RegistryConfiguration()
-                configuration.allowsInsecure = true
-                return RegistryClient(content: services.content, configuration: configuration)
-            }
+            // Which registries may be spoken to without checked certificates is the engine's configuration, not an output's.
+            registry: { [services] _ in services.registry }
         )
         for output in request.outputs {
             let exported = try await export(exportRequest(output, trees, result), exporter)
