@@ -54,6 +54,15 @@ import Testing
         #expect(failed.json["buildError"]?["message"]?.text?.contains("RUNN") == true)
     }
 
+    @Test func `reports variables that are not set where that is an error`() async throws {
+        let text = Array("FROM a\nUSER ${WHO:?}".utf8)
+        let source = SourceFile(filename: "Dockerfile", language: "Dockerfile", data: text)
+        let input = ConversionInput(source: source, options: try DockerfileOptions([:]))
+        let report = try await LintReport(input, context: World())
+        #expect(report.json["warnings"]?.elements?.count == 1)
+        #expect(report.json["buildError"] != nil)
+    }
+
     @Test func `describes itself`() {
         #expect(Subrequest.description.json.elements?.count == Subrequest.allCases.count)
         #expect(Subrequest.description.text.contains("lint"))

@@ -110,9 +110,10 @@ extension DockerfileConversion {
         _ expander: Expander,
         _ step: Step
     ) throws(DockerfileError) -> String {
-        let expansion = try expander.expand(text, step.environment)
-        checkUnmatched(expansion.unmatched, step)
-        return expansion.text
+        let questions = AskedVariables(environment: step.environment)
+        // What is not set is reported even where that, or something after it, is an error.
+        defer { checkUnmatched(questions.missing, step) }
+        return try expander.text(text, questions)
     }
 
     private func dispatchEnv(_ env: EnvInstruction, _ step: Step) {

@@ -182,3 +182,17 @@ struct MaskedEnvironment: VariableLookup {
 
     func value(of name: String) -> String? { secrets.contains(name) ? "****" : base[name] }
 }
+
+/// An environment that remembers what was asked for in vain.
+final class AskedVariables: VariableLookup {
+    private let environment: EnvironmentList
+    private(set) var missing: Set<String> = []
+
+    init(environment: EnvironmentList) { self.environment = environment }
+
+    func value(of name: String) -> String? {
+        let value = environment[name]
+        if value == nil { missing.insert(name) }
+        return value
+    }
+}
