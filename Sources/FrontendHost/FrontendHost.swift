@@ -12,18 +12,23 @@ package struct FrontendHost: Sendable {
     private let engine: Wire.Program
     private let timeouts: FrontendTimeouts
     private let limits: ProtocolLimits
+    private let resources: SandboxSpec.ResourceLimits?
 
-    /// - Parameter engine: What frontends are told about this engine; for their messages only.
+    /// - Parameters:
+    ///   - engine: What frontends are told about this engine; for their messages only.
+    ///   - resources: What one frontend may use; `nil` is the limits of ``SandboxSpec``.
     package init(
         launcher: Launcher,
         engine: Wire.Program,
         timeouts: FrontendTimeouts = FrontendTimeouts(),
-        limits: ProtocolLimits = .standard
+        limits: ProtocolLimits = .standard,
+        resources: SandboxSpec.ResourceLimits? = nil
     ) {
         self.launcher = launcher
         self.engine = engine
         self.timeouts = timeouts
         self.limits = limits
+        self.resources = resources
     }
 
     /// Has a frontend do a build.
@@ -86,16 +91,19 @@ package struct FrontendHost: Sendable {
     /// The sandbox of a frontend. Opened before it starts: what is checked is what runs.
     private func spec(for executable: FrontendExecutable) async throws -> SandboxSpec {
         do {
-            return try await blocking {
-                let file = try Descriptor.open(host: FilePath(executable.path))
+            return try await blocking { [resources] in
+                let path = FilePath(executable.path)
+                let file = try Descriptor.open(host: path)
                 var spec = SandboxSpec.frontend(
                     executable: file,
-                    arguments: [executable.name]
+                    arguments: [executable.name],
+                    libraries: try SharedLibraries(of: path).mounts
                 )
+                if let resources { spec.resourceLimits = resources }
                 // Helps frontends to be deterministic; nothing of the engine's own environment is passed on.
                 spec.environment = [
                     "HOME=/nonexistent", "LC_ALL=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin",
-                    "PYTHONHASHSEED=0", "SWIFT_DETERMINISTIC_HASHING=1", "TMPDIR=/tmp", "TZ=UTC",
+                    "PYTHONHASHSEED=0", "SWIFT_DETERMINISTIC_HASHING=1", "TZ=UTC",
                 ]
                 return spec
             }

@@ -38,15 +38,20 @@ package struct FrontendLocator: Sendable {
 
     /// Looks beside the running program, then in the directories of `KILN_FRONTEND_PATH`, separated by colons.
     package static func standard() -> FrontendLocator {
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
-        let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
-        let program = buffer.prefix(max(count, 0)).map { UInt8(bitPattern: $0) }
-        let home = FilePath(String(decoding: program, as: UTF8.self)).removingLastComponent()
         let listed = unsafe getenv("KILN_FRONTEND_PATH").map { unsafe String(cString: $0) } ?? ""
         return FrontendLocator(
-            home: count > 0 ? home : nil,
+            home: programDirectory,
             searchPath: listed.split(separator: ":").map { FilePath(String($0)) }
         )
+    }
+
+    /// Where the running program stands.
+    package static var programDirectory: FilePath? {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+        let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
+        guard count > 0 else { return nil }
+        let program = buffer.prefix(count).map { UInt8(bitPattern: $0) }
+        return FilePath(String(decoding: program, as: UTF8.self)).removingLastComponent()
     }
 
     /// Chooses the frontend of a build.

@@ -40,9 +40,12 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
                 await outputEnded(exit)
             }
             relay.onCancel { cancel() }
-            let outcome: Result<Wire.Build.Answer, any Error>
+            let outcome: Result<FrontendResult<Bridge.Ref>, any Error>
             do {
-                outcome = .success(try await session.converse(engine: engine, build: build))
+                let result = try await session.converse(engine: engine, build: build) {
+                    answer throws(SessionFailure) in try self.result(of: answer)
+                }
+                outcome = .success(result)
                 await shutDown(exit)
             } catch {
                 outcome = .failure(error)
@@ -115,7 +118,7 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
     // MARK: The outcome
 
     private func finish(
-        _ outcome: Result<Wire.Build.Answer, any Error>,
+        _ outcome: Result<FrontendResult<Bridge.Ref>, any Error>,
         _ exit: Task<SandboxResult, any Error>,
         _ relay: CancellationRelay
     ) async throws -> FrontendResult<Bridge.Ref> {
@@ -124,17 +127,21 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
             if case .success(let status) = status, status.isOutOfMemory {
                 throw SessionFailure.exit(status, wasKilled: false)
             }
-            let result = try self.result(of: outcome.get())
+            let result = try outcome.get()
+            for ref in session.refs.removeAll() { bridge.release(ref) }
             return result
         } catch {
-            for ref in session.refs.removeAll(except: []) { bridge.release(ref) }
+            for ref in session.refs.removeAll() { bridge.release(ref) }
             if relay.isCancelled { throw CancellationError() }
             if case .failure(let error as SandboxError) = status { throw error }
             throw hostError(error, try? status.get())
         }
     }
 
-    private func result(of answer: Wire.Build.Answer) throws -> FrontendResult<Bridge.Ref> {
+    /// Takes the refs of a result out of the table: they are the caller's from now on.
+    private func result(
+        of answer: Wire.Build.Answer
+    ) throws(SessionFailure) -> FrontendResult<Bridge.Ref> {
         var platforms: [FrontendResult<Bridge.Ref>.PlatformResult] = []
         for result in answer.results {
             if platforms.contains(where: { $0.id == result.id }) {
@@ -162,8 +169,7 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
                 )
             )
         }
-        let kept = Set(answer.results.compactMap(\.ref))
-        for ref in session.refs.removeAll(except: kept) { bridge.release(ref) }
+        session.refs.forget(Set(answer.results.compactMap(\.ref)))
         return FrontendResult(
             frontend: session.frontend ?? Wire.Program(name: executable.name, version: ""),
             platforms: platforms,
@@ -179,7 +185,7 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
         for (name, input) in request.inputs {
             let definition = try input.definition?.serialized()
             inputs[name] = Wire.Input(
-                ref: try input.ref.map { try session.refs.add($0) },
+                ref: try input.ref.map { try session.refs.add($0, isLent: true) },
                 definition: definition.map { .protobuf($0) }
             )
         }

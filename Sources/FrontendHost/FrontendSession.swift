@@ -92,11 +92,13 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
 
     /// Shakes hands, asks for the build and gives its answer.
     ///
+    /// - Parameter accept: Checks the answer while it still belongs to the build.
     /// - Throws: ``SessionFailure``; `ProtocolFailure` when the frontend answers `build` with an error.
-    func converse(
+    func converse<Value>(
         engine: Wire.Program,
-        build: Wire.Build
-    ) async throws -> Wire.Build.Answer {
+        build: Wire.Build,
+        accept: (Wire.Build.Answer) throws(SessionFailure) -> Value
+    ) async throws -> Value {
         let hello = try await greet(engine)
         state.withLock { state in
             state.frontend = hello.frontend
@@ -104,8 +106,14 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
             state.lastActivity = .now
         }
         let answer = try await call(build)
+        let value: Value
+        do throws(SessionFailure) {
+            value = try accept(answer)
+        } catch {
+            throw fail(error)
+        }
         state.withLock { $0.phase = .finished }
-        return answer
+        return value
     }
 
     private func greet(_ engine: Wire.Program) async throws -> Wire.Initialize.Answer {

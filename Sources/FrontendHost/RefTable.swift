@@ -7,8 +7,14 @@ internal import Synchronization
 ///
 /// A name means nothing outside its build, so no frontend can name another's refs.
 final class RefTable<Ref: Sendable>: Sendable {
+    private struct Entry {
+        let ref: Ref
+        /// Whoever lent the handle keeps it: it is never given back.
+        let isLent: Bool
+    }
+
     private struct State {
-        var refs: [String: Ref] = [:]
+        var refs: [String: Entry] = [:]
         var count = 0
     }
 
@@ -19,14 +25,15 @@ final class RefTable<Ref: Sendable>: Sendable {
 
     /// Gives a handle a name.
     ///
+    /// - Parameter isLent: Whether the caller goes on holding it.
     /// - Throws: `limit` when the frontend holds too many; the caller keeps the handle then.
-    func add(_ ref: Ref) throws(ProtocolFailure) -> String {
+    func add(_ ref: Ref, isLent: Bool = false) throws(ProtocolFailure) -> String {
         let limit = self.limit
         let name: String? = state.withLock { state in
             guard state.refs.count < limit else { return nil }
             state.count += 1
             let name = "r\(state.count)"
-            state.refs[name] = ref
+            state.refs[name] = Entry(ref: ref, isLent: isLent)
             return name
         }
         guard let name else {
@@ -37,9 +44,9 @@ final class RefTable<Ref: Sendable>: Sendable {
 
     /// The handle behind a name.
     func find(_ name: String) throws(ProtocolFailure) -> Ref {
-        let ref = state.withLock { $0.refs[name] }
-        guard let ref else { throw unknown(name) }
-        return ref
+        let entry = state.withLock { $0.refs[name] }
+        guard let entry else { throw unknown(name) }
+        return entry.ref
     }
 
     /// The handle behind a name that may be `null`.
@@ -48,19 +55,25 @@ final class RefTable<Ref: Sendable>: Sendable {
         return try find(name) as Ref
     }
 
-    /// Forgets a name and gives its handle back.
-    func remove(_ name: String) throws(ProtocolFailure) -> Ref {
-        let ref = state.withLock { $0.refs.removeValue(forKey: name) }
-        guard let ref else { throw unknown(name) }
-        return ref
+    /// Forgets a name and gives its handle back; `nil` for a lent one.
+    func remove(_ name: String) throws(ProtocolFailure) -> Ref? {
+        let entry = state.withLock { $0.refs.removeValue(forKey: name) }
+        guard let entry else { throw unknown(name) }
+        return entry.isLent ? nil : entry.ref
     }
 
-    /// Forgets all names but some, and gives their handles back.
-    func removeAll(except kept: Set<String>) -> [Ref] {
+    /// Forgets names whose handles live on elsewhere.
+    func forget(_ names: Set<String>) {
         state.withLock { state in
-            let removed = state.refs.filter { !kept.contains($0.key) }
-            for name in removed.keys { state.refs[name] = nil }
-            return Array(removed.values)
+            for name in names { state.refs[name] = nil }
+        }
+    }
+
+    /// Forgets all names and gives back the handles that are not lent.
+    func removeAll() -> [Ref] {
+        state.withLock { state in
+            defer { state.refs = [:] }
+            return state.refs.values.filter { !$0.isLent }.map(\.ref)
         }
     }
 

@@ -51,7 +51,7 @@ final class RequestHandler<Bridge: FrontendBridge>: Sendable {
             try await bridge.evaluate(refs.find(Wire.Evaluate(params: params).ref))
             return [:]
         case .releaseRef:
-            bridge.release(try refs.remove(Wire.ReleaseRef(params: params).ref))
+            if let ref = try refs.remove(Wire.ReleaseRef(params: params).ref) { bridge.release(ref) }
             return [:]
         case .readDir:
             let request = try Wire.ReadDirectory(params: params)

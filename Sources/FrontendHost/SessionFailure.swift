@@ -18,10 +18,12 @@ struct SessionFailure: Error, Sendable {
     init(_ violation: ProtocolViolation) {
         switch violation.code {
         case .text:
+            // A NUL is where a frame begins again.
+            let text = violation.sample.prefix { $0 != 0 }.prefix(400)
             self.init(
                 .textOnStandardOutput,
                 """
-                wrote text to stdout, which carries the protocol: "\(printable(violation.sample.prefix(400)))"; \
+                wrote text to stdout, which carries the protocol: "\(printable(text))"; \
                 print to stderr, or redirect stdout at start-up as the SDKs do
                 """
             )

@@ -11,8 +11,11 @@ internal import Glibc
 ///     }
 ///
 /// The loop shakes hands, runs the handler once, sends its result and ends the process when the engine closes stdin. The
-/// handler runs on Swift's concurrency pool, so it may ask several things at once. What it throws ends the build: a
-/// ``BuildError`` with its text as it is, another failure of the session with the engine's text.
+/// handler runs on threads of the SDK, and so do its child tasks, so it may ask several things at once. What it throws ends
+/// the build: a ``BuildError`` with its text as it is, another failure of the session with the engine's text.
+///
+/// A sandbox without `/proc` is no place for libdispatch: do not use `Task { }`, `Task.sleep` or dispatch queues in a
+/// handler, but task groups and `async let`.
 public enum FrontendMain {
     /// What to do with a build.
     public typealias Handler =
@@ -34,12 +37,19 @@ public enum FrontendMain {
             complain("\(name) \(version) is a frontend for an image builder; it is started by one, not by hand")
             exit(64)
         }
-        guard let channel = ProtocolChannel.takeStandardStreams() else {
-            complain("cannot take over stdin and stdout")
+        guard let channel = ProtocolChannel.takeStandardStreams(),
+            let executor = FrontendExecutor.start()
+        else {
+            complain("cannot take over stdin and stdout, or start threads")
             exit(71)
         }
         let program = Wire.Program(name: name, version: version)
-        let server = FrontendServer(channel: channel, program: program, handler: handler)
+        let server = FrontendServer(
+            channel: channel,
+            program: program,
+            executor: executor,
+            handler: handler
+        )
         exit(server.serve())
     }
 

@@ -13,11 +13,18 @@ final class FrontendServer: Sendable {
     private let channel: ProtocolChannel
     private let program: Wire.Program
     private let handler: FrontendMain.Handler
+    private let executor: FrontendExecutor
     private let state = Mutex(State())
 
-    init(channel: ProtocolChannel, program: Wire.Program, handler: @escaping FrontendMain.Handler) {
+    init(
+        channel: ProtocolChannel,
+        program: Wire.Program,
+        executor: FrontendExecutor,
+        handler: @escaping FrontendMain.Handler
+    ) {
         self.channel = channel
         self.program = program
+        self.executor = executor
         self.handler = handler
     }
 
@@ -85,7 +92,9 @@ final class FrontendServer: Sendable {
                 return ProtocolFailure(.unsupported, "one process does one build")
             }
             let session = FrontendSession(channel: channel, hello: hello)
-            let task = Task { await self.answer(id, request, session) }
+            let task = Task(executorPreference: executor) {
+                await self.answer(id, request, session)
+            }
             state.build = (id, task)
             return nil
         }

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+
+/// Tries at the sandbox from inside. None does harm where the sandbox is missing: each only asks whether it could.
+enum Attacks {
+    /// Tries everything and answers `build` with what succeeded; an empty list is what a sandbox is for.
+    @Sendable static func report(_ id: Int) {
+        let succeeded = attempts.filter { $0.attempt() }.map { "\"\($0.name)\"" }
+        Wire.succeed(id, metadata: #"{"succeeded":"\#(succeeded.joined(separator: " ").replacing("\"", with: ""))"}"#)
+    }
+
+    private static let attempts: [(name: String, attempt: @Sendable () -> Bool)] = [
+        ("read-passwd", { canOpen("/etc/passwd", O_RDONLY) }),
+        ("read-shadow", { canOpen("/etc/shadow", O_RDONLY) }),
+        ("read-proc", { canOpen("/proc/self/status", O_RDONLY) }),
+        ("read-proc-1-environ", { canOpen("/proc/1/environ", O_RDONLY) }),
+        ("read-sys", { canOpen("/sys/kernel", O_RDONLY) }),
+        ("open-device", { canOpen("/dev/null", O_RDWR) || canOpen("/dev/mem", O_RDONLY) }),
+        ("climb-out", { canOpen("../../../../../etc/passwd", O_RDONLY) }),
+        ("create-file", { canOpen("/new", O_RDWR | O_CREAT) }),
+        ("write-own-program", { canOpen("/.kiln-executable", O_RDWR) }),
+        ("make-directory", { unsafe mkdir("/d", 0o755) == 0 }),
+        ("open-descriptors", { (3..<64).contains { fcntl($0, F_GETFD) >= 0 } }),
+        ("inherit-environment", { unsafe getenv("KILN_CANARY") != nil || getenv("KILN_SANDBOX") != nil }),
+        ("inet-socket", { canMakeSocket(AF_INET) }),
+        ("inet6-socket", { canMakeSocket(AF_INET6) }),
+        ("netlink-socket", { canMakeSocket(AF_NETLINK) }),
+        ("packet-socket", { canMakeSocket(17) }),
+        ("vsock", { canMakeSocket(40) }),
+        ("see-parent", { getppid() > 0 && kill(getppid(), 0) == 0 }),
+        ("be-root-outside", { setuid(1) == 0 || setgid(1) == 0 }),
+        ("chroot", { unsafe chroot("/") == 0 }),
+        ("run-shell", canRunShell),
+        ("ptrace", { call(Number.ptrace, 16, 1) }),
+        ("mount", { call(Number.mount, 0, 0, 0, 0) }),
+        ("unshare-user", { call(Number.unshare, 0x1000_0000) }),
+        ("unshare-net", { call(Number.unshare, 0x4000_0000) }),
+        ("bpf", { call(Number.bpf, 0, 0, 0) }),
+        ("perf", { call(Number.perfEventOpen, 0, 0, -1, -1, 0) }),
+        ("io-uring", { call(Number.ioUringSetup, 1, 0) }),
+        ("userfaultfd", { call(Number.userfaultfd, 0) }),
+        ("keyctl", { call(Number.keyctl, 0, -3, 0) }),
+        ("add-key", { call(Number.addKey, 0, 0, 0, 0, -3) }),
+        ("open-by-handle", { call(Number.openByHandleAt, -1, 0, 0) }),
+        ("kernel-log", { call(Number.syslog, 10, 0, 0) }),
+        ("reboot", { call(Number.reboot, 0, 0, 0, 0) }),
+        ("hostname", { call(Number.sethostname, 0, 0) }),
+        ("personality", { call(Number.personality, 8) }),
+    ]
+
+    private static func canOpen(_ path: String, _ flags: CInt) -> Bool {
+        let descriptor = unsafe open(path, flags, 0o600)
+        if descriptor >= 0 { close(descriptor) }
+        return descriptor >= 0
+    }
+
+    private static func canMakeSocket(_ family: CInt) -> Bool {
+        let descriptor = socket(family, CInt(SOCK_DGRAM.rawValue), 0)
+        if descriptor >= 0 { close(descriptor) }
+        return descriptor >= 0
+    }
+
+    @Sendable private static func canRunShell() -> Bool {
+        var pid: pid_t = 0
+        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe [strdup("sh"), nil]
+        return unsafe posix_spawn(&pid, "/bin/sh", nil, nil, &arguments, nil) == 0
+    }
+
+    // MARK: System calls that libc hides
+
+    /// The numbers differ by processor.
+    private enum Number {
+        #if arch(x86_64)
+        static let ptrace = 101, mount = 165, unshare = 272, bpf = 321, perfEventOpen = 298
+        static let ioUringSetup = 425, userfaultfd = 323, keyctl = 250, addKey = 248
+        static let openByHandleAt = 304, syslog = 103, reboot = 169, sethostname = 170
+        static let personality = 135, clone = 56
+        #else
+        static let ptrace = 117, mount = 40, unshare = 97, bpf = 280, perfEventOpen = 241
+        static let ioUringSetup = 425, userfaultfd = 282, keyctl = 219, addKey = 217
+        static let openByHandleAt = 265, syslog = 116, reboot = 142, sethostname = 161
+        static let personality = 92, clone = 220
+        #endif
+    }
+
+    private typealias SystemCall = @convention(c) (Int, Int, Int, Int, Int, Int, Int) -> Int
+
+    private static func raw(_ number: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Int {
+        guard let symbol = unsafe dlsym(nil, "syscall") else { return -1 }
+        let function = unsafe unsafeBitCast(symbol, to: SystemCall.self)
+        return function(number, a, b, c, d, e, 0)
+    }
+
+    /// Whether the kernel would do it: any answer but "not permitted" and "no such call" means the filter let it pass.
+    private static func call(
+        _ number: Int,
+        _ a: Int = 0,
+        _ b: Int = 0,
+        _ c: Int = 0,
+        _ d: Int = 0,
+        _ e: Int = 0
+    ) -> Bool {
+        if raw(number, a, b, c, d, e) >= 0 { return true }
+        return ![EPERM, EACCES, ENOSYS].contains(errno)
+    }
+
+    private static func forkOnce() -> Int { raw(Number.clone, Int(SIGCHLD), 0, 0, 0, 0) }
+
+    // MARK: Gluttony
+
+    /// Starts processes until it may not; they stay.
+    @Sendable static func forkBomb(_ id: Int) {
+        var count = 0
+        while count < 2000 {
+            let pid = forkOnce()
+            if pid == 0 { while true { pause() } }
+            if pid < 0 { break }
+            count += 1
+        }
+        Wire.succeed(id, metadata: #"{"count":"\#(count)"}"#)
+    }
+
+    /// Fills memory up to 2 GiB.
+    @Sendable static func memoryHog(_ id: Int) {
+        var kept: [[UInt8]] = []
+        for _ in 0..<32 { kept.append([UInt8](repeating: 1, count: 64 << 20)) }
+        Wire.succeed(id, metadata: #"{"kept":"\#(kept.count)"}"#)
+    }
+
+    /// Leaves processes behind that hold its streams, in a session of their own, and ends.
+    @Sendable static func leaveChildren(_ id: Int) {
+        for _ in 0..<5 where forkOnce() == 0 {
+            setsid()
+            signal(SIGTERM, SIG_IGN)
+            if forkOnce() >= 0 { while true { pause() } }
+        }
+        Wire.succeed(id)
+        exit(0)
+    }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FrontendHost
+import LinuxSystem
+import SystemPackage
+import Testing
+
+/// Which frontend a build file asks for, read byte for byte as BuildKit reads it.
+struct SyntaxDirectiveTests {
+    @Test(arguments: [
+        ("# syntax=docker/dockerfile:1\nFROM a", "docker/dockerfile:1", 1),
+        ("#syntax=a", "a", 1),
+        ("#  SyNtAx \t=  a  \r\nFROM x", "a", 1),
+        ("\u{FEFF}# syntax=a", "a", 1),
+        ("#!/usr/bin/env kiln\n# syntax=a", "a", 2),
+        ("\u{FEFF}#!x\n#syntax=a", "a", 2),
+        ("# escape=`\n# check=skip=all\n# syntax=a\n", "a", 3),
+        ("// syntax=a\n", "a", 1),
+        ("// escape=x\n// syntax = b", "b", 2),
+        ("{\"syntax\":\"a b\",\"x\":[1]}", "a b", 1),
+        ("\n  {\n \"syntax\": \"a\"}", "a", 1),
+        ("#!x\n{\"syntax\":\"a\"}", "a", 2),
+        ("# syntax=a=b", "a=b", 1),
+        ("# syntax=a\n# syntax=b", "a", 1),
+    ])
+    func `is found`(_ file: String, _ reference: String, _ line: Int) {
+        let found = SyntaxDirective.detect(Array(file.utf8))
+        #expect(found?.reference == reference)
+        #expect(found?.line == line)
+    }
+
+    @Test(arguments: [
+        "", "FROM a", "\n# syntax=a", " # syntax=a", "# comment\n# syntax=a", "# syntax", "# syntax=",
+        "# syntax=  ", "# other=1\n# syntax=a", "# escape=a\n# escape=b\n# syntax=a", "# syn tax=a",
+        "# 1syntax=a", "#!x", "/ syntax=a", "{\"syntax\":1}", "{\"syntax\":\"a\"} x", "{", "[]",
+        "{\"Syntax\":\"a\"}",
+    ])
+    func `is not found`(_ file: String) {
+        #expect(SyntaxDirective.detect(Array(file.utf8)) == nil)
+    }
+
+    @Test func `hands on the whole value`() {
+        let found = SyntaxDirective.detect(Array("# syntax=acme/spec:1 --strict  x".utf8))
+        #expect(found?.reference == "acme/spec:1")
+        #expect(found?.commandLine == "acme/spec:1 --strict  x")
+    }
+
+    // MARK: Choosing
+
+    private func withFrontends<Value>(
+        _ body: (FrontendLocator, FilePath) throws -> Value
+    ) throws -> Value {
+        let name = "kiln-locator-\(randomToken())"
+        let root = try Directory(host: FilePath("/tmp/\(name)"), createMode: 0o755)
+        defer { try? Directory(host: "/tmp").removeTree(name: name) }
+        for (folder, frontend) in [("home", "dockerfile"), ("more", "acme"), ("more", "dockerfile")] {
+            _ = try root.makeDirectories(folder).createFile(
+                "kiln-frontend-\(frontend)",
+                mode: 0o755
+            )
+        }
+        _ = try root.createFile("plain", mode: 0o644)
+        let path = FilePath("/tmp/\(name)")
+        let locator = FrontendLocator(
+            home: path.appending("home"),
+            searchPath: [path.appending("more")]
+        )
+        return try body(locator, path)
+    }
+
+    @Test(arguments: [
+        "FROM a", "# syntax=docker/dockerfile", "# syntax=docker/dockerfile:1",
+        "# syntax=docker/dockerfile:1.7-labs", "# syntax=docker.io/docker/dockerfile:1",
+        "# syntax=docker/dockerfile-upstream:master", "# syntax=dockerfile",
+        "# syntax=index.docker.io/docker/dockerfile:1", "// syntax=docker/dockerfile:1 x",
+    ])
+    func `means the built-in frontend`(_ file: String) throws {
+        try withFrontends { locator, path in
+            let choice = try locator.choose(fileName: "Dockerfile", file: Array(file.utf8))
+            #expect(choice.executable.name == "dockerfile")
+            #expect(choice.executable.isBundled)
+            #expect(choice.executable.path == "\(path)/home/kiln-frontend-dockerfile")
+        }
+    }
+
+    @Test func `the option wins over the argument, the argument over the file`() throws {
+        try withFrontends { locator, path in
+            let file = Array("# syntax=acme/other".utf8)
+            let byName = try locator.choose(requested: "acme", fileName: "f", file: file)
+            #expect(byName.executable.path == "\(path)/more/kiln-frontend-acme")
+            #expect(!byName.executable.isBundled)
+            let byPath = try locator.choose(
+                requested: "\(path)/more/kiln-frontend-acme",
+                fileName: "f",
+                file: file
+            )
+            #expect(byPath.executable.name == "kiln-frontend-acme")
+            let byArgument = try locator.choose(
+                syntaxArgument: "docker/dockerfile:1 x",
+                fileName: "f",
+                file: file
+            )
+            #expect(byArgument.executable.name == "dockerfile")
+            #expect(byArgument.commandLine == "docker/dockerfile:1 x")
+        }
+    }
+
+    @Test func `what cannot be run is named with its place and a way out`() throws {
+        try withFrontends { locator, path in
+            for (file, requested, code, text) in [
+                ("\n", "nothing", .unknownFrontend, "no kiln-frontend-nothing in \(path)/home"),
+                ("\n", "\(path)/plain", .unknownFrontend, "no executable file"),
+                ("\n", "\(path)/home", .unknownFrontend, "no executable file"),
+                ("# escape=`\n# syntax=acme/spec:1", nil, .unknownFrontend, "F202 Buildfile:2: frontend \"acme/spec:1\""),
+                ("# syntax=acme/Spec:1", nil, .badReference, "F201 Buildfile:1: cannot parse syntax \"acme/Spec:1\""),
+                (
+                    "# syntax=docker/dockerfile@sha256:\(String(repeating: "a", count: 64))", nil,
+                    .unknownFrontend, "is pinned to an image by digest"
+                ),
+            ] as [(String, String?, FrontendHostError.Code, String)] {
+                let error = #expect(throws: FrontendHostError.self) {
+                    try locator.choose(
+                        requested: requested,
+                        fileName: "Buildfile",
+                        file: Array(file.utf8)
+                    )
+                }
+                #expect(error?.code == code)
+                #expect(error?.message.contains(text) == true, "\(error?.message ?? "")")
+                #expect(error?.fault == .input)
+            }
+        }
+    }
+}
