@@ -27,7 +27,7 @@ public struct EngineConfiguration: Sendable {
     public static func defaultStateDirectory() -> String {
         if let path = Environment.value(of: "KILN_STATE_DIR"), !path.isEmpty { return path }
         // Inside the user namespace of an ordinary user everybody is root: the launcher says who it was.
-        if geteuid() == 0, Environment.value(of: "KILN_ORDINARY_USER") == nil { return "/var/lib/kiln" }
+        if geteuid() == 0, Environment.value(of: "KILN_USER_NAMESPACE") == nil { return "/var/lib/kiln" }
         if let path = Environment.value(of: "XDG_DATA_HOME"), !path.isEmpty { return path + "/kiln" }
         return (Environment.value(of: "HOME") ?? "/tmp") + "/.local/share/kiln"
     }

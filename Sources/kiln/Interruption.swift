@@ -23,7 +23,7 @@ enum Interruption {
             let task = Task { try await work() }
             let sources = [SIGINT, SIGTERM, SIGHUP].map { number in
                 // The default action must not race with the source's handler.
-                unsafe signal(number, SIG_IGN)
+                signal(number, SIG_IGN)
                 let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
                 source.setEventHandler {
                     if interrupted.exchange(true, ordering: .relaxed) { _exit(130) }

@@ -21,7 +21,7 @@ struct Kiln: AsyncParsableCommand {
 
     static func main() async {
         do {
-            try ordinaryUserSetup()
+            try OrdinaryUser.enterNamespaceIfNeeded()
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()

@@ -32,7 +32,8 @@ protocol ProgressRenderer: Sendable {
 /// Shows what a build does on the standard error.
 final class ProgressDisplay: Sendable {
     private let renderer: Mutex<any ProgressRenderer>
-    private let timer: (any DispatchSourceTimer)?
+    /// Redraws the live picture.
+    private let timer: Ticker?
     private let mode: ProgressMode
 
     init(mode: ProgressMode) {
@@ -45,18 +46,9 @@ final class ProgressDisplay: Sendable {
         case .tty: renderer = Mutex(TerminalProgress(terminal: terminal ?? Terminal(columns: 80, rows: 24, color: false)))
         case .plain, .auto: renderer = Mutex(PlainProgress())
         }
-        guard mode == .tty else {
-            timer = nil
-            return
-        }
-        let timer = DispatchSource.makeTimerSource(queue: .global())
-        self.timer = timer
-        timer.schedule(deadline: .now() + .milliseconds(100), repeating: .milliseconds(100))
-        timer.setEventHandler { [weak self] in self?.renderer.withLock { $0.tick() } }
-        timer.resume()
+        timer = mode == .tty ? Ticker() : nil
+        timer?.start { [weak self] in self?.renderer.withLock { $0.tick() } }
     }
-
-    deinit { timer?.cancel() }
 
     /// Says one line about this machine, before the build.
     func notice(_ text: String) {
@@ -70,6 +62,21 @@ final class ProgressDisplay: Sendable {
         timer?.cancel()
         renderer.withLock { $0.finish(error: error) }
     }
+}
+
+/// Calls a function ten times a second, until it is cancelled or goes.
+private final class Ticker: @unchecked Sendable {
+    // Unchecked: Dispatch's sources may be used from any thread, though they are not declared so.
+    private let source = DispatchSource.makeTimerSource(queue: .global())
+
+    func start(_ body: @escaping @Sendable () -> Void) {
+        source.setEventHandler(handler: body)
+        source.schedule(deadline: .now() + .milliseconds(100), repeating: .milliseconds(100))
+        source.resume()
+    }
+
+    func cancel() { source.cancel() }
+    deinit { source.cancel() }
 }
 
 /// The terminal that the standard error is, if it is one.
