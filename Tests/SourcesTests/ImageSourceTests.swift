@@ -357,7 +357,10 @@ func registryReply(
                 of: try await source.resolve(request),
                 reference: request.reference
             )
-            await #expect(throws: (any Error).self) { _ = try await TreeReader(tree) }
+            let error = try await #require(throws: SnapshotError.self) {
+                _ = try await TreeReader(tree)
+            }
+            #expect(error.message.contains("\(Digest.of("other"))"), "\(error)")
         }
     }
 
