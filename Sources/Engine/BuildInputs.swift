@@ -36,7 +36,21 @@ struct BuildInputs {
 
     init(_ request: BuildRequest, services: EngineServices) async throws {
         self.request = request
-        (session, options, file) = try await blocking { try Self.read(request, services) }
+        let (session, given, file) = try await blocking { try Self.read(request, services) }
+        var options = given
+        // Frontends are given the image itself, not a tag that another process may move.
+        let images = BuildImages(services: services, layouts: session.layouts, progress: nil)
+        for (key, value) in given where value.hasPrefix("oci-layout://") && !value.contains("@") {
+            let found = try await images.find(
+                value,
+                attributes: [:],
+                platform: request.platforms.first ?? Platform.host.normalized
+            )
+            options[key] = "\(value)@\(found.image.root.digest)"
+        }
+        self.session = session
+        self.options = options
+        self.file = file
     }
 
     private static func read(
@@ -163,8 +177,8 @@ struct BuildInputs {
             let store = "layout\(number)"
             let parts = try LayoutReference(String(value.dropFirst("oci-layout://".count)))
             session.layouts[store] = FilePath(parts.path)
-            let digest = parts.digest.map { "@\($0)" } ?? ""
-            options[key] = "oci-layout://\(store):\(parts.tag)\(digest)"
+            let suffix = parts.digest.map { "@\($0)" } ?? ""
+            options[key] = "oci-layout://\(store):\(parts.tag)\(suffix)"
             return
         }
         if value.contains("://") || value.hasPrefix("git@") {
