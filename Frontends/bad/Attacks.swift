@@ -2,12 +2,18 @@
 
 internal import Glibc
 
-/// Tries at the sandbox from inside. None does harm where the sandbox is missing: each only asks whether it could.
+/// Tries at the sandbox from inside.
+///
+/// None does harm where the sandbox is missing: each only asks whether it could.
 enum Attacks {
     /// Tries everything and answers `build` with what succeeded; an empty list is what a sandbox is for.
     @Sendable static func report(_ id: Int) {
         let succeeded = attempts.filter { $0.attempt() }.map { "\"\($0.name)\"" }
-        Wire.succeed(id, metadata: #"{"succeeded":"\#(succeeded.joined(separator: " ").replacing("\"", with: ""))"}"#)
+        Wire.succeed(
+            id,
+            metadata:
+                #"{"succeeded":"\#(succeeded.joined(separator: " ").replacing("\"", with: ""))"}"#
+        )
     }
 
     private static let attempts: [(name: String, attempt: @Sendable () -> Bool)] = [
@@ -22,7 +28,10 @@ enum Attacks {
         ("write-own-program", { canOpen("/.kiln-executable", O_RDWR) }),
         ("make-directory", { unsafe mkdir("/d", 0o755) == 0 }),
         ("open-descriptors", { (3..<64).contains { fcntl($0, F_GETFD) >= 0 } }),
-        ("inherit-environment", { unsafe getenv("KILN_CANARY") != nil || getenv("KILN_SANDBOX") != nil }),
+        (
+            "inherit-environment",
+            { unsafe getenv("KILN_CANARY") != nil || getenv("KILN_SANDBOX") != nil }
+        ),
         ("inet-socket", { canMakeSocket(AF_INET) }),
         ("inet6-socket", { canMakeSocket(AF_INET6) }),
         ("netlink-socket", { canMakeSocket(AF_NETLINK) }),
@@ -86,7 +95,8 @@ enum Attacks {
 
     private typealias SystemCall = @convention(c) (Int, Int, Int, Int, Int, Int, Int) -> Int
 
-    private static func raw(_ number: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Int {
+    private static func raw(_ number: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Int
+    {
         guard let symbol = unsafe dlsym(nil, "syscall") else { return -1 }
         let function = unsafe unsafeBitCast(symbol, to: SystemCall.self)
         return function(number, a, b, c, d, e, 0)

@@ -49,7 +49,8 @@ enum Wire {
     static func nextMessage() -> Message? {
         guard let (_, payload) = nextFrame() else { return nil }
         let message = Message(text: String(decoding: payload, as: UTF8.self), blob: [])
-        guard let size = message.number(after: "\"size\":"), message.text.contains("\"blob\":") else {
+        guard let size = message.number(after: "\"size\":"), message.text.contains("\"blob\":")
+        else {
             return message
         }
         var blob: [UInt8] = []

@@ -4,7 +4,9 @@ internal import Glibc
 
 /// Everything this frontend can do wrong, by name.
 enum Misdeeds {
-    /// With the number of the `initialize` request. What returns goes on as a good frontend.
+    /// With the number of the `initialize` request.
+    ///
+    /// What returns goes on as a good frontend.
     static let early: [String: @Sendable (Int) -> Void] = [
         "print-at-start": { _ in say("WARNING: deprecated option\n") },
         "hang-at-start": { _ in hang() },
@@ -51,7 +53,9 @@ enum Misdeeds {
         },
     ]
 
-    /// With the number of the `build` request. What returns waits for the end of stdin.
+    /// With the number of the `build` request.
+    ///
+    /// What returns waits for the end of stdin.
     static let late: [String: @Sendable (Int) -> Void] = [
         "behave": { Wire.succeed($0) },
         "print": { id in
@@ -101,8 +105,10 @@ enum Misdeeds {
             )
         },
         "endless-depth": { _ in
-            Wire.send(#"{"jsonrpc":"2.0","method":"log","params":"#
-                + String(repeating: "[", count: 1_000_000))
+            Wire.send(
+                #"{"jsonrpc":"2.0","method":"log","params":"#
+                    + String(repeating: "[", count: 1_000_000)
+            )
         },
         "duplicate-members": { _ in
             Wire.send(#"{"jsonrpc":"2.0","id":1,"method":"solve","method":"stat"}"#)

@@ -3,17 +3,20 @@
 package import FrontendProtocol
 package import LLB
 
-/// What the engine offers a running frontend. One bridge serves one build; policy, limits of work and tracing stand
-/// behind it, so every front door shares them.
+/// What the engine offers a running frontend.
 ///
-/// The host has checked forms and limits before it calls: a definition is decoded (the bridge validates its graph; an
-/// `LLBError` becomes `badDefinition`), a path holds no NUL, a ref
-/// is one this bridge gave out and not yet released. Calls come from many tasks at once. A call whose task is cancelled
-/// must end soon: the host waits for it before the build ends.
+/// One bridge serves one build; policy, limits of work and tracing stand behind it, so every front
+/// door shares them.
 ///
-/// An operation tells why it failed by a ``ProtocolFailure`` of the kind that fits (`notFound` for a missing file). Any
-/// other error is sent by its description, with a kind by its fault; the host keeps it, and when the frontend then gives
-/// up because of it, the build fails with that very error as cause.
+/// The host has checked forms and limits before it calls: a definition is decoded (the bridge
+/// validates its graph; an `LLBError` becomes `badDefinition`), a path holds no NUL, a ref is one
+/// this bridge gave out and not yet released. Calls come from many tasks at once. A call whose task
+/// is cancelled must end soon: the host waits for it before the build ends.
+///
+/// An operation tells why it failed by a ``ProtocolFailure`` of the kind that fits (`notFound` for
+/// a missing file). Any other error is sent by its description, with a kind by its fault; the host
+/// keeps it, and when the frontend then gives up because of it, the build fails with that very
+/// error as cause.
 package protocol FrontendBridge: Sendable {
     /// The engine's own handle on a lazy result.
     associatedtype Ref: Sendable
@@ -37,9 +40,8 @@ package protocol FrontendBridge: Sendable {
 
     /// Reads from a regular file; symlinks are followed inside the tree.
     ///
-    /// - Parameters:
-    ///   - ref: `nil` is the empty tree.
-    ///   - length: How many bytes at most; fewer only where the file ends.
+    /// - `ref`: `nil` is the empty tree.
+    /// - `length`: How many bytes at most; fewer only where the file ends.
     func readFile(
         _ ref: Ref?,
         path: String,
@@ -49,7 +51,7 @@ package protocol FrontendBridge: Sendable {
 
     /// Lists one directory, ordered by the bytes of the names.
     ///
-    /// - Parameter pattern: A shell pattern the names must match.
+    /// - `pattern`: A shell pattern the names must match.
     func readDirectory(_ ref: Ref?, path: String, pattern: String?) async throws -> [FileInfo]
 
     func stat(_ ref: Ref?, path: String, followSymlinks: Bool) async throws -> FileInfo

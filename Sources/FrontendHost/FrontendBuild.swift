@@ -4,7 +4,9 @@ package import FrontendProtocol
 package import LLB
 package import OCI
 
-/// What a frontend is asked to do. `Ref` is the engine's handle, as ``FrontendBridge`` has it.
+/// What a frontend is asked to do.
+///
+/// `Ref` is the engine's handle, as ``FrontendBridge`` has it.
 package struct FrontendBuildRequest<Ref: Sendable>: Sendable {
     /// A tree the frontend may read and build upon, beside the local sources.
     package struct Input: Sendable {
@@ -21,7 +23,7 @@ package struct FrontendBuildRequest<Ref: Sendable>: Sendable {
     /// The build file's name, for messages.
     package var fileName: String
     package var fileContent: [UInt8]
-    /// As BuildKit's frontends know them: `target`, `build-arg:NAME`, `platform`, …
+    /// Options as BuildKit's frontends know them, such as `target` and `build-arg:NAME`.
     package var options: [String: String]
     package var inputs: [String: Input]
     /// The platforms this machine runs, its own first.
@@ -67,7 +69,9 @@ package struct FrontendResult<Ref: Sendable>: Sendable {
 
     /// The frontend's own name and version.
     package let frontend: Wire.Program
-    /// In the order an index lists them. Empty when only metadata was asked for.
+    /// In the order an index lists them.
+    ///
+    /// Empty when only metadata was asked for.
     package let platforms: [PlatformResult]
     /// Whether the image is to be an index, even of one platform.
     package let isIndex: Bool
@@ -78,7 +82,7 @@ package struct FrontendResult<Ref: Sendable>: Sendable {
 extension FrontendResult {
     /// The result of a definition that no frontend made: one tree, for no platform in particular.
     ///
-    /// - Parameter engine: Who stands for it.
+    /// - `engine`: Who stands for it.
     package init(single ref: Ref?, engine: Wire.Program) {
         frontend = engine
         platforms = [PlatformResult(id: "", platform: nil, ref: ref, config: nil, metadata: [:])]

@@ -14,9 +14,8 @@ package struct FrontendHost: Sendable {
     private let limits: ProtocolLimits
     private let resources: SandboxSpec.ResourceLimits?
 
-    /// - Parameters:
-    ///   - engine: What frontends are told about this engine; for their messages only.
-    ///   - resources: What one frontend may use; `nil` is the limits of ``SandboxSpec``.
+    /// - `engine`: What frontends are told about this engine; for their messages only.
+    /// - `resources`: What one frontend may use; `nil` is the limits of ``SandboxSpec``.
     package init(
         launcher: Launcher,
         engine: Wire.Program,
@@ -88,7 +87,9 @@ package struct FrontendHost: Sendable {
         }
     }
 
-    /// The sandbox of a frontend. Opened before it starts: what is checked is what runs.
+    /// The sandbox of a frontend.
+    ///
+    /// Opened before it starts: what is checked is what runs.
     private func spec(for executable: FrontendExecutable) async throws -> SandboxSpec {
         do {
             return try await blocking { [resources] in

@@ -4,7 +4,9 @@ package import LinuxSystem
 
 /// Why a frontend could not be used or did not bring a result.
 package struct FrontendHostError: Error, CustomStringConvertible, FaultClassified {
-    /// What happened. The raw value is the number in the text, `F104`, and never changes its meaning.
+    /// What happened.
+    ///
+    /// The raw value is the number in the text, `F104`, and never changes its meaning.
     package enum Code: Int, Sendable, Hashable, CaseIterable {
         /// It wrote to stdout what is no frame.
         case textOnStandardOutput = 101

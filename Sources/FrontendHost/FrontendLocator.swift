@@ -56,11 +56,11 @@ package struct FrontendLocator: Sendable {
 
     /// Chooses the frontend of a build.
     ///
-    /// - Parameters:
-    ///   - requested: The `--frontend` option: a path (with a slash) or a name.
-    ///   - syntaxArgument: The build argument `BUILDKIT_SYNTAX`.
-    ///   - fileName: The build file's name, for messages.
-    ///   - file: The build file.
+    /// - `requested`: The `--frontend` option: a path (with a slash) or a name.
+    /// - `syntaxArgument`: The build argument `BUILDKIT_SYNTAX`.
+    /// - `fileName`: The build file's name, for messages.
+    /// - `file`: The build file.
+    ///
     /// - Throws: `FrontendHostError` with `badReference` or `unknownFrontend`.
     package func choose(
         requested: String? = nil,

@@ -13,7 +13,9 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
     let bridge: Bridge
     let timeouts: FrontendTimeouts
 
-    /// Runs the build. When this returns, threads and tasks are gone, and the process is.
+    /// Runs the build.
+    ///
+    /// When this returns, threads and tasks are gone, and the process is.
     func result(
         engine: Wire.Program,
         request: FrontendBuildRequest<Bridge.Ref>,
@@ -62,7 +64,9 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
 
     // MARK: The end of the process
 
-    /// The frontend let go of its stdout. Before a result that is a failure, whose words need the exit status.
+    /// The frontend let go of its stdout.
+    ///
+    /// Before a result that is a failure, whose words need the exit status.
     private func outputEnded(_ exit: Task<SandboxResult, any Error>) async {
         guard session.phase != .finished, session.failure == nil else { return }
         let (result, wasKilled) = await waitOrKill(exit, after: .milliseconds(500))

@@ -18,7 +18,9 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
     /// How much of stray text is gathered for the error, in bytes.
     private static var strayByteLimit: Int { 4096 }
 
-    /// Where the conversation is. Messages show the raw value.
+    /// Where the conversation is.
+    ///
+    /// Messages show the raw value.
     enum Phase: String, Sendable {
         /// `initialize` is not answered yet; ``build`` follows.
         case handshake
@@ -92,8 +94,10 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
 
     /// Shakes hands, asks for the build and gives its answer.
     ///
-    /// - Parameter accept: Checks the answer while it still belongs to the build.
-    /// - Throws: ``SessionFailure``; `ProtocolFailure` when the frontend answers `build` with an error.
+    /// - `accept`: Checks the answer while it still belongs to the build.
+    ///
+    /// - Throws: ``SessionFailure``; `ProtocolFailure` when the frontend answers `build` with an
+    ///   error.
     func converse<Value>(
         engine: Wire.Program,
         build: Wire.Build,
@@ -186,7 +190,9 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
         return first
     }
 
-    /// Tells the frontend that its build is given up. Whoever cancels kills it a little later.
+    /// Tells the frontend that its build is given up.
+    ///
+    /// Whoever cancels kills it a little later.
     func sendCancel() {
         state.withLock { state in
             for id in state.waiting.keys {
@@ -232,7 +238,9 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
         process.closeStandardInput()
     }
 
-    /// Reads stdout to its end, whatever else happens. After a failure the bytes are thrown away.
+    /// Reads stdout to its end, whatever else happens.
+    ///
+    /// After a failure the bytes are thrown away.
     private func read() {
         let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
         defer { unsafe chunk.deallocate() }
@@ -340,8 +348,9 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
         )
     }
 
-    /// Passes a notification on; runs on the reading thread, which slows a flood down. What is malformed or unknown is
-    /// dropped, as the protocol demands.
+    /// Passes a notification on; runs on the reading thread, which slows a flood down.
+    ///
+    /// What is malformed or unknown is dropped, as the protocol demands.
     private func notice(_ method: String, _ params: WireObject) {
         switch Method(rawValue: method) {
         case .log:

@@ -51,7 +51,9 @@ final class OutgoingQueue: Sendable {
         return isAdded
     }
 
-    /// Waits until an answer of so many bytes has room. Balance it with ``unreserve(_:)`` once the answer is added.
+    /// Waits until an answer of so many bytes has room.
+    ///
+    /// Balance it with ``unreserve(_:)`` once the answer is added.
     func reserve(_ byteCount: Int) async {
         await withCheckedContinuation { continuation in
             let isGranted = state.withLock { state in
@@ -82,9 +84,11 @@ final class OutgoingQueue: Sendable {
         state.withLock { $0.writingSince }.map { now - $0 } ?? .zero
     }
 
-    /// Writes until the queue is closed and empty, or the peer is gone. Runs on a thread of its own.
+    /// Writes until the queue is closed and empty, or the peer is gone.
     ///
-    /// - Parameter progress: Called after each piece.
+    /// Runs on a thread of its own.
+    ///
+    /// - `progress`: Called after each piece.
     func run(to descriptor: Descriptor, progress: () -> Void) {
         while true {
             available.wait()

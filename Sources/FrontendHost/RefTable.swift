@@ -25,7 +25,8 @@ final class RefTable<Ref: Sendable>: Sendable {
 
     /// Gives a handle a name.
     ///
-    /// - Parameter isLent: Whether the caller goes on holding it.
+    /// - `isLent`: Whether the caller goes on holding it.
+    ///
     /// - Throws: `limit` when the frontend holds too many; the caller keeps the handle then.
     func add(_ ref: Ref, isLent: Bool = false) throws(ProtocolFailure) -> String {
         let limit = self.limit

@@ -26,8 +26,8 @@ final class RequestHandler<Bridge: FrontendBridge>: Sendable {
 
     /// Answers one request and sends what came out.
     ///
-    /// - Parameter send: Puts the answer on its way; called exactly once. The error is the bridge's own, if one is behind
-    ///   the failure.
+    /// - `send`: Puts the answer on its way; called exactly once. The error is the bridge's own,
+    ///   if one is behind the failure.
     func answer(
         _ method: String,
         _ params: WireObject,
@@ -51,7 +51,9 @@ final class RequestHandler<Bridge: FrontendBridge>: Sendable {
             try await bridge.evaluate(refs.find(Wire.Evaluate(params: params).ref))
             return [:]
         case .releaseRef:
-            if let ref = try refs.remove(Wire.ReleaseRef(params: params).ref) { bridge.release(ref) }
+            if let ref = try refs.remove(Wire.ReleaseRef(params: params).ref) {
+                bridge.release(ref)
+            }
             return [:]
         case .readDir:
             let request = try Wire.ReadDirectory(params: params)

@@ -45,13 +45,16 @@ struct SessionFailure: Error, Sendable {
 
     /// A process that ended, or let go of its stdout, without a result.
     ///
-    /// - Parameter wasKilled: Whether the host ended it because it closed its stdout and stayed.
+    /// - `wasKilled`: Whether the host ended it because it closed its stdout and stayed.
     static func exit(_ result: SandboxResult, wasKilled: Bool) -> SessionFailure {
         if let reason = result.executionFailure {
             return SessionFailure(.notStarted, "cannot be run: \(reason)")
         }
         if result.isOutOfMemory {
-            return SessionFailure(.outOfMemory, "was killed because it used more memory than it may")
+            return SessionFailure(
+                .outOfMemory,
+                "was killed because it used more memory than it may"
+            )
         }
         if wasKilled {
             return SessionFailure(.exited, "closed its stdout before returning a result")

@@ -28,7 +28,9 @@ final class StandardErrorCapture: Sendable {
     /// - Parameter log: Gets each line without its end.
     init(log: @escaping @Sendable (String) -> Void) { self.log = log }
 
-    /// Reads to the end. Runs on a thread of its own; a flood is read as fast as it comes, and mostly thrown away.
+    /// Reads to the end.
+    ///
+    /// Runs on a thread of its own; a flood is read as fast as it comes, and mostly thrown away.
     func run(from descriptor: Descriptor) {
         let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
         defer { unsafe chunk.deallocate() }

@@ -50,7 +50,9 @@ public struct BuildContext: Sendable {
 
     /// The tree to build upon.
     ///
-    /// - Parameter followPaths: Only these paths are needed, with what their symlinks point at; empty is all.
+    /// - `followPaths`: Only these paths are needed, with what their symlinks point at; empty is
+    ///   all.
+    ///
     /// - Throws: `LLBError` when the input is no valid definition.
     public func state(followPaths: [String] = []) throws -> State {
         if let input { return try State(input) }

@@ -2,7 +2,9 @@
 
 internal import FrontendProtocol
 
-/// Why a build cannot go on, in words for its user. The engine shows the message as it is.
+/// Why a build cannot go on, in words for its user.
+///
+/// The engine shows the message as it is.
 public struct BuildError: Error, Sendable, CustomStringConvertible {
     /// The whole text; may have several lines.
     public let message: String
@@ -15,14 +17,16 @@ public struct BuildError: Error, Sendable, CustomStringConvertible {
         cause = nil
     }
 
-    /// An error around a failed request: says where in the build file it happened, and keeps what happened.
+    /// An error around a failed request: says where in the build file it happened, and keeps what
+    /// happened.
     ///
-    /// - Parameter cause: What a call of ``FrontendSession`` threw.
+    /// - `cause`: What a call of ``FrontendSession`` threw.
     public init(_ message: String, because cause: any Error) {
         self.message = message
         self.cause = (cause as? ProtocolFailure) ?? (cause as? BuildError)?.cause
     }
 
+    /// The message.
     public var description: String { message }
 
     var failure: ProtocolFailure {

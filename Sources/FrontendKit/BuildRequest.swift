@@ -8,6 +8,7 @@ public import OCI
 public struct BuildRequest: Sendable {
     /// A named tree beside the local sources.
     public struct Input: Sendable {
+        /// The tree.
         public let ref: Ref
         /// To build upon; `nil` where the engine knows none.
         public let definition: Definition?
@@ -15,9 +16,11 @@ public struct BuildRequest: Sendable {
 
     /// The build file's name, for messages.
     public let fileName: String
+    /// The build file's bytes.
     public let fileContent: [UInt8]
     /// As they came; ``BuildOptions`` reads them.
     public let options: [String: String]
+    /// Trees by name, beside the local sources.
     public let inputs: [String: Input]
     /// The platforms the engine's machine runs, its own first.
     public let workerPlatforms: [Platform]
@@ -88,11 +91,14 @@ public struct BuildResult: Sendable {
         public var id: String
         /// `nil` when the result does not depend on a platform.
         public var platform: Platform?
+        /// What was built.
         public var tree: Ref
         /// The image config, JSON by the OCI image specification; `nil` when the tree is no image.
         public var config: [UInt8]?
+        /// Values about this platform's part.
         public var metadata: [String: [UInt8]]
 
+        /// Makes a value of its members.
         public init(
             id: String,
             platform: Platform?,
@@ -115,7 +121,7 @@ public struct BuildResult: Sendable {
     /// Values about the whole result, such as annotations or a subrequest's answer.
     public var metadata: [String: [UInt8]]
 
-    /// - Parameter isIndex: `nil` makes an index of more than one platform only.
+    /// - `isIndex`: `nil` makes an index of more than one platform only.
     public init(
         platforms: [PlatformResult],
         isIndex: Bool? = nil,

@@ -5,11 +5,14 @@ public import OCI
 extension BuildResult {
     /// One platform's tree and image config, as ``build(_:_:for:)`` collects them.
     public struct Image: Sendable {
+        /// What was built.
         public var tree: Ref
         /// The image config, JSON by the OCI image specification; `nil` when the tree is no image.
         public var config: [UInt8]?
+        /// Values about this platform's part.
         public var metadata: [String: [UInt8]]
 
+        /// Makes a value of its members.
         public init(tree: Ref, config: [UInt8]?, metadata: [String: [UInt8]] = [:]) {
             self.tree = tree
             self.config = config
@@ -17,11 +20,12 @@ extension BuildResult {
         }
     }
 
-    /// Runs a function for every platform a request asks for, all at once, and makes the result of what they give.
+    /// Runs a function for every platform a request asks for, all at once, and makes the result of
+    /// what they give.
     ///
     /// The first error ends the others and is thrown.
     ///
-    /// - Parameter build: Gets the platform to build for.
+    /// - `build`: Gets the platform to build for.
     public static func build(
         _ request: BuildRequest,
         _ options: CommonOptions,

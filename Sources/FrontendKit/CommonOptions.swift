@@ -65,12 +65,15 @@ public struct CommonOptions: Sendable, Hashable {
         switch options["no-cache"] {
         case nil: uncached = .none
         case "": uncached = .all
-        case let names?: uncached = .stages(Set(names.split(separator: ",").map { $0.lowercased() }))
+        case let names?:
+            uncached = .stages(Set(names.split(separator: ",").map { $0.lowercased() }))
         }
         isMultiPlatform = platforms.count > 1
         if let text = value("build-arg:BUILDKIT_MULTI_PLATFORM") ?? value("multi-platform") {
             guard let flag = Self.boolean(text) else {
-                throw BuildError("cannot read option multi-platform=\(text): expected true or false")
+                throw BuildError(
+                    "cannot read option multi-platform=\(text): expected true or false"
+                )
             }
             if !flag, platforms.count > 1 {
                 throw BuildError(

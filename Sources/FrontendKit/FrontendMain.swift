@@ -21,20 +21,24 @@ public enum FrontendMain {
     public typealias Handler =
         @Sendable (FrontendSession, BuildRequest) async throws -> BuildResult
 
-    /// Runs the frontend. Call it first of all, from the main thread.
+    /// Runs the frontend.
     ///
-    /// From the start on, what any code of the process prints to stdout goes to stderr: stdout carries the protocol.
+    /// Call it first of all, from the main thread.
     ///
-    /// - Parameters:
-    ///   - name: The frontend's name, the same in its package and here.
-    ///   - version: Its own version, as semantic versioning has it.
+    /// From the start on, what any code of the process prints to stdout goes to stderr: stdout
+    /// carries the protocol.
+    ///
+    /// - `name`: The frontend's name, the same in its package and here.
+    /// - `version`: Its own version, as semantic versioning has it.
     public static func run(name: String, version: String, handler: @escaping Handler) -> Never {
         if CommandLine.arguments.dropFirst().contains("--version") {
             complain("\(name) \(version)")
             exit(0)
         }
         guard isatty(STDIN_FILENO) == 0 else {
-            complain("\(name) \(version) is a frontend for an image builder; it is started by one, not by hand")
+            complain(
+                "\(name) \(version) is a frontend for an image builder; it is started by one, not by hand"
+            )
             exit(64)
         }
         guard let channel = ProtocolChannel.takeStandardStreams(),

@@ -9,7 +9,9 @@ public import OCI
 /// Calls may overlap; the engine answers them in any order. A call that fails throws `ProtocolFailure`, whose `kind` says
 /// what happened (``isNotFound(_:)`` for the commonest). A call whose task is cancelled throws `CancellationError`.
 public final class FrontendSession: Sendable {
-    /// What this engine offers. A method it does not offer fails with the kind `unsupported`.
+    /// What this engine offers.
+    ///
+    /// A method it does not offer fails with the kind `unsupported`.
     public let capabilities: Set<EngineCapability>
     /// Which operations and attributes of LLB this engine knows, for ``LLB/MarshalOptions``; `nil` when it did not tell.
     public let llbCapabilities: Set<String>?
@@ -28,9 +30,11 @@ public final class FrontendSession: Sendable {
 
     // MARK: Graphs
 
-    /// Makes a tree of a definition. Nothing runs until something reads it.
+    /// Makes a tree of a definition.
     ///
-    /// - Parameter evaluate: Wait until the result stands.
+    /// Nothing runs until something reads it.
+    ///
+    /// - `evaluate`: Wait until the result stands.
     public func solve(_ definition: Definition, evaluate: Bool = false) async throws -> Ref {
         if definition.isScratch { return .scratch }
         let request = Wire.Solve(
@@ -65,9 +69,8 @@ public final class FrontendSession: Sendable {
 
     /// Reads a file, or a part of it.
     ///
-    /// - Parameters:
-    ///   - path: In the tree; symlinks are followed as in a chroot.
-    ///   - length: How many bytes at most; `nil` is all the rest.
+    /// - `path`: In the tree; symlinks are followed as in a chroot.
+    /// - `length`: How many bytes at most; `nil` is all the rest.
     public func readFile(
         _ tree: Ref,
         _ path: String,
@@ -94,14 +97,14 @@ public final class FrontendSession: Sendable {
     public func readFileIfExists(_ tree: Ref, _ path: String) async throws -> [UInt8]? {
         do {
             return try await readFile(tree, path)
-        } catch where Self.isNotFound(error) {
+        } catch  where Self.isNotFound(error) {
             return nil
         }
     }
 
     /// Lists a directory, ordered by the bytes of the names.
     ///
-    /// - Parameter pattern: A shell pattern the names must match.
+    /// - `pattern`: A shell pattern the names must match.
     public func readDirectory(
         _ tree: Ref,
         _ path: String,
@@ -133,6 +136,7 @@ public final class FrontendSession: Sendable {
     public struct ResolvedImage: Sendable {
         /// The name to use from now on; policy of the engine may have changed it.
         public let name: String
+        /// Of the manifest or index the name points at.
         public let digest: Digest
         /// The bytes of the config of the asked platform's image.
         public let config: [UInt8]
@@ -140,11 +144,10 @@ public final class FrontendSession: Sendable {
 
     /// Resolves an image's tag and fetches its config.
     ///
-    /// - Parameters:
-    ///   - name: A full reference: `docker.io/library/alpine:3`.
-    ///   - platform: `nil` is the worker's.
-    ///   - logName: What the progress calls this.
-    ///   - layout: The image is in an OCI layout that the client offers: store and session.
+    /// - `name`: A full reference: `docker.io/library/alpine:3`.
+    /// - `platform`: `nil` is the worker's.
+    /// - `logName`: What the progress calls this.
+    /// - `layout`: The image is in an OCI layout that the client offers: store and session.
     public func resolveImage(
         _ name: String,
         platform: Platform? = nil,
@@ -170,7 +173,8 @@ public final class FrontendSession: Sendable {
         guard let image = answer.image, let config = image.config else {
             throw BuildError("cannot resolve \(name): \(answer.identifier) is no image")
         }
-        let found = answer.identifier.hasPrefix(scheme)
+        let found =
+            answer.identifier.hasPrefix(scheme)
             ? String(answer.identifier.dropFirst(scheme.count)) : answer.identifier
         return ResolvedImage(name: found, digest: image.digest, config: config)
     }

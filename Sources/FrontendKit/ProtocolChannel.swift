@@ -38,7 +38,9 @@ final class ProtocolChannel: Sendable {
 
     // MARK: Reading
 
-    /// Reads to the end and hands over what the engine asks and tells. Blocks.
+    /// Reads to the end and hands over what the engine asks and tells.
+    ///
+    /// Blocks.
     ///
     /// - Parameter handle: Gets requests and notifications in order.
     /// - Throws: ``ProtocolViolation`` when the engine breaks the protocol.
@@ -67,7 +69,8 @@ final class ProtocolChannel: Sendable {
     private func take(
         _ bytes: ArraySlice<UInt8>
     ) throws(ProtocolViolation) -> [ProtocolConnection.Event] {
-        let result: Result<[ProtocolConnection.Event], ProtocolViolation> = state.withLock { state in
+        let result: Result<[ProtocolConnection.Event], ProtocolViolation> = state.withLock {
+            state in
             var events: [ProtocolConnection.Event] = []
             state.connection.receive(bytes)
             do throws(ProtocolViolation) {
@@ -151,7 +154,9 @@ final class ProtocolChannel: Sendable {
         if let bytes { write(bytes) }
     }
 
-    /// Tells the engine something. What is too long to be sent is dropped.
+    /// Tells the engine something.
+    ///
+    /// What is too long to be sent is dropped.
     func notify<Notification: WireNotification>(_ notification: Notification) {
         let bytes = state.withLock { state in
             try? state.connection.notify(Notification.method.rawValue, notification.members)
@@ -164,7 +169,9 @@ final class ProtocolChannel: Sendable {
         write(state.withLock { $0.connection.answer(id, with: result) })
     }
 
-    /// Writes one message. When the engine is gone, nothing needs to be told to it.
+    /// Writes one message.
+    ///
+    /// When the engine is gone, nothing needs to be told to it.
     private func write(_ pieces: [[UInt8]]) {
         writing.withLock { _ in
             for piece in pieces {

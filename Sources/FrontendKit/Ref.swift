@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A handle on a file tree in the engine, computed or not. It lives as long as the session, or until it is released.
+/// A handle on a file tree in the engine, computed or not.
+///
+/// It lives as long as the session, or until it is released.
 public struct Ref: Sendable, Hashable {
     /// The engine's name for it; `nil` is the empty tree.
     let id: String?

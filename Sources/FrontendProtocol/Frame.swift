@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// One unit on the wire: `length: u32be, stream: u32be, payload[length]`.
-public struct Frame: Sendable, Hashable {
+package struct Frame: Sendable, Hashable {
     /// How long the fixed part is, in bytes.
-    public static let headerSize = 8
+    package static let headerSize = 8
     /// The stream of messages.
-    public static let messageStream: UInt32 = 0
+    package static let messageStream: UInt32 = 0
     /// The highest stream a blob may have.
-    public static let streamMax: UInt32 = 1 << 31 - 1
+    package static let streamMax: UInt32 = 1 << 31 - 1
 
     /// 0 for a message; any other number is a blob's.
-    public let stream: UInt32
-    public let payload: [UInt8]
+    package let stream: UInt32
+    package let payload: [UInt8]
 
-    public init(stream: UInt32, payload: [UInt8]) {
+    package init(stream: UInt32, payload: [UInt8]) {
         self.stream = stream
         self.payload = payload
     }
 
     /// The frame as bytes.
     ///
-    /// - Parameter payload: At most ``ProtocolLimits/frameCeiling`` bytes.
+    /// - `payload`: At most ``ProtocolLimits/frameCeiling`` bytes.
     static func encode(stream: UInt32, _ payload: ArraySlice<UInt8>) -> [UInt8] {
         precondition(payload.count <= ProtocolLimits.frameCeiling, "a frame's length fits 24 bits")
         var bytes: [UInt8] = []
@@ -41,18 +41,18 @@ public struct Frame: Sendable, Hashable {
 /// Takes bytes in pieces of any size and gives whole frames.
 ///
 /// A frame's length is checked against the limits as soon as its header is there, before any of its payload is kept.
-public struct FrameDecoder: Sendable {
-    public var limits: ProtocolLimits
+package struct FrameDecoder: Sendable {
+    package var limits: ProtocolLimits
     /// How many frames came out; messages about a broken frame name this number plus one.
-    public private(set) var frameCount = 0
+    package private(set) var frameCount = 0
 
     private var buffer: [UInt8] = []
     private var start = 0
 
-    public init(limits: ProtocolLimits) { self.limits = limits }
+    package init(limits: ProtocolLimits) { self.limits = limits }
 
     /// Adds bytes as they came.
-    public mutating func feed(_ bytes: some Collection<UInt8>) {
+    package mutating func feed(_ bytes: some Collection<UInt8>) {
         // Move the rest to the front only once it is the smaller part: linear in all.
         if start > 0, start >= buffer.count / 2 {
             buffer.removeFirst(start)
@@ -62,10 +62,10 @@ public struct FrameDecoder: Sendable {
     }
 
     /// The bytes that are there and belong to no frame yet.
-    public var rest: ArraySlice<UInt8> { buffer[start...] }
+    package var rest: ArraySlice<UInt8> { buffer[start...] }
 
     /// Takes the next whole frame, or gives `nil` when more bytes are needed.
-    public mutating func next() throws(ProtocolViolation) -> Frame? {
+    package mutating func next() throws(ProtocolViolation) -> Frame? {
         guard let first = rest.first else { return nil }
         guard first == 0 else { throw noFrame() }
         guard rest.count >= Frame.headerSize else { return nil }
@@ -81,7 +81,7 @@ public struct FrameDecoder: Sendable {
     }
 
     /// Checks that the bytes did not end inside a frame.
-    public func finish() throws(ProtocolViolation) {
+    package func finish() throws(ProtocolViolation) {
         if rest.isEmpty { return }
         throw ProtocolViolation(
             .truncated,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Why a text is not a message's JSON, and at which byte.
-public struct JSONError: Error, Sendable, Hashable, CustomStringConvertible {
+package struct JSONError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What is wrong.
-    public enum Reason: Sendable, Hashable {
+    package enum Reason: Sendable, Hashable {
         /// The text does not begin with `{`.
         case notAnObject
         /// The text begins with a byte order mark.
@@ -32,16 +32,16 @@ public struct JSONError: Error, Sendable, Hashable, CustomStringConvertible {
         case badUTF8
     }
 
-    public let reason: Reason
+    package let reason: Reason
     /// Where, counted in bytes from the start of the text.
-    public let offset: Int
+    package let offset: Int
 
-    public init(_ reason: Reason, at offset: Int) {
+    package init(_ reason: Reason, at offset: Int) {
         self.reason = reason
         self.offset = offset
     }
 
-    public var description: String { "at byte \(offset): \(reason.sentence)" }
+    package var description: String { "at byte \(offset): \(reason.sentence)" }
 }
 
 extension JSONError.Reason {

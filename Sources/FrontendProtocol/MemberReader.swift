@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A member that is missing or has the wrong form.
-public struct MemberError: Error, Sendable, Hashable, CustomStringConvertible {
+package struct MemberError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Where the object stands, from the message's `params` or `result` down: `params.op`.
-    public let path: String
+    package let path: String
     /// The member's name.
-    public let member: String
-    /// `nil`: the member is missing. Otherwise what is wrong with it.
-    public let problem: String?
+    package let member: String
+    /// `nil`: the member is missing.
+    ///
+    /// Otherwise what is wrong with it.
+    package let problem: String?
 
-    public init(path: String, member: String, problem: String?) {
+    package init(path: String, member: String, problem: String?) {
         self.path = path
         self.member = member
         self.problem = problem
     }
 
-    public var description: String {
+    package var description: String {
         if let problem { return "\"\(path).\(member)\" \(problem)" }
         return "\"\(path)\" lacks \"\(member)\""
     }
@@ -24,48 +26,48 @@ public struct MemberError: Error, Sendable, Hashable, CustomStringConvertible {
 /// Reads the members of an object with checks, and knows where the object stands for messages about it.
 ///
 /// Members nobody asks for are ignored, as the protocol demands.
-public struct MemberReader: Sendable {
-    public let object: WireObject
+package struct MemberReader: Sendable {
+    package let object: WireObject
     /// Where the object stands, as ``MemberError/path`` gives it.
-    public let path: String
+    package let path: String
 
-    public init(_ object: WireObject, path: String) {
+    package init(_ object: WireObject, path: String) {
         self.object = object
         self.path = path
     }
 
     // MARK: Required
 
-    public func string(_ name: String) throws(MemberError) -> String {
+    package func string(_ name: String) throws(MemberError) -> String {
         try require(name, optionalString(name))
     }
 
-    public func integer(_ name: String) throws(MemberError) -> Int64 {
+    package func integer(_ name: String) throws(MemberError) -> Int64 {
         try require(name, optionalInteger(name))
     }
 
-    public func bytes(_ name: String) throws(MemberError) -> [UInt8] {
+    package func bytes(_ name: String) throws(MemberError) -> [UInt8] {
         try require(name, optionalBytes(name))
     }
 
-    public func bool(_ name: String) throws(MemberError) -> Bool {
+    package func bool(_ name: String) throws(MemberError) -> Bool {
         try require(name, optionalBool(name))
     }
 
-    public func reader(_ name: String) throws(MemberError) -> MemberReader {
+    package func reader(_ name: String) throws(MemberError) -> MemberReader {
         try require(name, optionalObject(name))
     }
 
-    public func objects(_ name: String) throws(MemberError) -> [MemberReader] {
+    package func objects(_ name: String) throws(MemberError) -> [MemberReader] {
         try require(name, optionalObjects(name))
     }
 
-    public func strings(_ name: String) throws(MemberError) -> [String] {
+    package func strings(_ name: String) throws(MemberError) -> [String] {
         try require(name, optionalStrings(name))
     }
 
     /// A string that must be there but may be `null`: absence never means anything.
-    public func nullableString(_ name: String) throws(MemberError) -> String? {
+    package func nullableString(_ name: String) throws(MemberError) -> String? {
         guard let value = object[name] else { throw missing(name) }
         if case .null = value { return nil }
         return try string(name)
@@ -73,14 +75,14 @@ public struct MemberReader: Sendable {
 
     // MARK: Optional
 
-    public func optionalString(_ name: String) throws(MemberError) -> String? {
+    package func optionalString(_ name: String) throws(MemberError) -> String? {
         guard let value = present(name) else { return nil }
         guard case .string(let string) = value else { throw wrong(name, "a string", value) }
         return string
     }
 
     /// An integer, or a decimal string for one that JSON cannot hold.
-    public func optionalInteger(_ name: String) throws(MemberError) -> Int64? {
+    package func optionalInteger(_ name: String) throws(MemberError) -> Int64? {
         guard let value = present(name) else { return nil }
         switch value {
         case .integer(let integer): return integer
@@ -93,25 +95,25 @@ public struct MemberReader: Sendable {
         }
     }
 
-    public func optionalBool(_ name: String) throws(MemberError) -> Bool? {
+    package func optionalBool(_ name: String) throws(MemberError) -> Bool? {
         guard let value = present(name) else { return nil }
         guard case .bool(let flag) = value else { throw wrong(name, "a boolean", value) }
         return flag
     }
 
     /// A blob, or a string whose UTF-8 is meant.
-    public func optionalBytes(_ name: String) throws(MemberError) -> [UInt8]? {
+    package func optionalBytes(_ name: String) throws(MemberError) -> [UInt8]? {
         guard let value = present(name) else { return nil }
         return try byteString(value, name)
     }
 
-    public func optionalObject(_ name: String) throws(MemberError) -> MemberReader? {
+    package func optionalObject(_ name: String) throws(MemberError) -> MemberReader? {
         guard let value = present(name) else { return nil }
         guard case .object(let object) = value else { throw wrong(name, "an object", value) }
         return MemberReader(object, path: "\(path).\(name)")
     }
 
-    public func optionalObjects(_ name: String) throws(MemberError) -> [MemberReader]? {
+    package func optionalObjects(_ name: String) throws(MemberError) -> [MemberReader]? {
         guard let elements = try optionalArray(name) else { return nil }
         var readers: [MemberReader] = []
         for (index, element) in elements.enumerated() {
@@ -123,7 +125,7 @@ public struct MemberReader: Sendable {
         return readers
     }
 
-    public func optionalStrings(_ name: String) throws(MemberError) -> [String]? {
+    package func optionalStrings(_ name: String) throws(MemberError) -> [String]? {
         guard let elements = try optionalArray(name) else { return nil }
         var strings: [String] = []
         for (index, element) in elements.enumerated() {
@@ -136,7 +138,7 @@ public struct MemberReader: Sendable {
     }
 
     /// A map of strings; empty when the member is missing.
-    public func stringMap(_ name: String) throws(MemberError) -> [String: String] {
+    package func stringMap(_ name: String) throws(MemberError) -> [String: String] {
         guard let reader = try optionalObject(name) else { return [:] }
         var map: [String: String] = [:]
         for member in reader.object.members {
@@ -146,7 +148,7 @@ public struct MemberReader: Sendable {
     }
 
     /// A map of byte strings; empty when the member is missing.
-    public func byteMap(_ name: String) throws(MemberError) -> [String: [UInt8]] {
+    package func byteMap(_ name: String) throws(MemberError) -> [String: [UInt8]] {
         guard let reader = try optionalObject(name) else { return [:] }
         var map: [String: [UInt8]] = [:]
         for member in reader.object.members {
@@ -156,7 +158,7 @@ public struct MemberReader: Sendable {
     }
 
     /// Reads a member as one of a closed set of words; an unknown word is refused, never ignored.
-    public func word<Word: RawRepresentable<String> & CaseIterable>(
+    package func word<Word: RawRepresentable<String> & CaseIterable>(
         _ name: String,
         _ type: Word.Type = Word.self
     ) throws(MemberError) -> Word? {
@@ -175,7 +177,7 @@ public struct MemberReader: Sendable {
     // MARK: Errors
 
     /// An error about a member whose value is not allowed.
-    public func invalid(_ name: String, _ problem: String) -> MemberError {
+    package func invalid(_ name: String, _ problem: String) -> MemberError {
         MemberError(path: path, member: name, problem: problem)
     }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Which end of the session somebody is.
-public enum PeerRole: Sendable, Hashable {
+package enum PeerRole: Sendable, Hashable {
     case engine, frontend
 
     /// The side at the other end.
-    public var other: PeerRole { self == .engine ? .frontend : .engine }
+    package var other: PeerRole { self == .engine ? .frontend : .engine }
 
     /// Frontends choose odd streams, engines even ones.
     var firstStream: UInt32 { self == .frontend ? 1 : 2 }
@@ -102,7 +102,7 @@ struct MessageAssembler: Sendable {
     private let sender: PeerRole
     private var pending: Pending?
 
-    /// - Parameter sender: The peer whose frames come in.
+    /// - `sender`: The peer whose frames come in.
     init(sender: PeerRole, limits: ProtocolLimits) {
         self.sender = sender
         self.limits = limits
@@ -113,7 +113,7 @@ struct MessageAssembler: Sendable {
 
     /// Takes the next frame; gives the message it completes, if any.
     ///
-    /// - Parameter number: The frame's number, for messages about it.
+    /// - `number`: The frame's number, for messages about it.
     mutating func accept(_ frame: Frame, number: Int) throws(ProtocolViolation) -> Assembled? {
         if frame.stream == Frame.messageStream {
             guard pending == nil else {
@@ -127,7 +127,10 @@ struct MessageAssembler: Sendable {
         return try add(frame, number: number)
     }
 
-    private mutating func begin(_ text: [UInt8], number: Int) throws(ProtocolViolation)
+    private mutating func begin(
+        _ text: [UInt8],
+        number: Int
+    ) throws(ProtocolViolation)
         -> Assembled?
     {
         let message: WireObject

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// One end of a session, as a value: bytes go in, events and bytes come out. It does no I/O and knows no time.
+/// One end of a session, as a value: bytes go in, events and bytes come out.
 ///
-/// It pairs answers with requests, refuses what the protocol forbids, and keeps both sides within their limits. What
-/// the methods mean is decided above it.
-public struct ProtocolConnection: Sendable {
+/// It does no I/O and knows no time.
+///
+/// It pairs answers with requests, refuses what the protocol forbids, and keeps both sides within
+/// their limits. What the methods mean is decided above it.
+package struct ProtocolConnection: Sendable {
     /// Something the peer said.
-    public enum Event: Sendable, Hashable {
+    package enum Event: Sendable, Hashable {
         /// It wants something; answer with ``answer(_:with:)`` exactly once.
         case request(id: Int, method: String, params: WireObject)
         /// It tells something.
@@ -18,7 +20,7 @@ public struct ProtocolConnection: Sendable {
     }
 
     /// The highest number of a request.
-    public static let requestIDMax = 1 << 31 - 1
+    package static let requestIDMax = 1 << 31 - 1
 
     private struct Asked {
         let method: String
@@ -30,8 +32,8 @@ public struct ProtocolConnection: Sendable {
         let byteCount: Int
     }
 
-    public let role: PeerRole
-    public private(set) var limits: ProtocolLimits
+    package let role: PeerRole
+    package private(set) var limits: ProtocolLimits
     private var decoder: FrameDecoder
     private var assembler: MessageAssembler
     private var encoder: MessageEncoder
@@ -40,7 +42,7 @@ public struct ProtocolConnection: Sendable {
     private var owedByteCount = 0
     private var lastID = 0
 
-    public init(role: PeerRole, limits: ProtocolLimits = .standard) {
+    package init(role: PeerRole, limits: ProtocolLimits = .standard) {
         self.role = role
         self.limits = limits
         decoder = FrameDecoder(limits: limits)
@@ -49,7 +51,7 @@ public struct ProtocolConnection: Sendable {
     }
 
     /// Takes over the limits the engine announced.
-    public mutating func adopt(_ limits: ProtocolLimits) {
+    package mutating func adopt(_ limits: ProtocolLimits) {
         self.limits = limits
         decoder.limits = limits
         assembler.limits = limits
@@ -57,23 +59,25 @@ public struct ProtocolConnection: Sendable {
     }
 
     /// How many requests of the peer wait for our answer.
-    public var owedCount: Int { owed.count }
+    package var owedCount: Int { owed.count }
     /// How many of our requests wait for an answer somebody wants.
-    public var askedCount: Int { asked.values.count { !$0.isAbandoned } }
+    package var askedCount: Int { asked.values.count { !$0.isAbandoned } }
     /// How many frames came in.
-    public var frameCount: Int { decoder.frameCount }
+    package var frameCount: Int { decoder.frameCount }
     /// Bytes that came in and belong to no frame.
-    public var rest: ArraySlice<UInt8> { decoder.rest }
+    package var rest: ArraySlice<UInt8> { decoder.rest }
 
     // MARK: Coming in
 
-    /// Adds bytes of the peer. Take its events with ``nextEvent()`` until there are none.
-    public mutating func receive(_ bytes: some Collection<UInt8>) { decoder.feed(bytes) }
+    /// Adds bytes of the peer.
+    ///
+    /// Take its events with ``nextEvent()`` until there are none.
+    package mutating func receive(_ bytes: some Collection<UInt8>) { decoder.feed(bytes) }
 
     /// The next thing the peer said, or `nil` when more bytes are needed.
     ///
     /// - Throws: The rule it broke. The session is over then, and nothing more comes out.
-    public mutating func nextEvent() throws(ProtocolViolation) -> Event? {
+    package mutating func nextEvent() throws(ProtocolViolation) -> Event? {
         while let frame = try decoder.next() {
             guard let assembled = try assembler.accept(frame, number: decoder.frameCount) else {
                 continue
@@ -84,14 +88,19 @@ public struct ProtocolConnection: Sendable {
     }
 
     /// Checks that the peer's bytes ended between two messages.
-    public func finish() throws(ProtocolViolation) {
+    package func finish() throws(ProtocolViolation) {
         try decoder.finish()
         if assembler.isWaiting {
-            throw ProtocolViolation(.truncated, "the bytes end before the blobs of the last message")
+            throw ProtocolViolation(
+                .truncated,
+                "the bytes end before the blobs of the last message"
+            )
         }
     }
 
-    private mutating func event(of assembled: MessageAssembler.Assembled)
+    private mutating func event(
+        of assembled: MessageAssembler.Assembled
+    )
         throws(ProtocolViolation) -> Event?
     {
         let envelope = try Envelope(assembled.message, number: decoder.frameCount)
@@ -145,7 +154,10 @@ public struct ProtocolConnection: Sendable {
         } else if owedByteCount > 2 * (limits.blobBytes + limits.messageBytes) {
             refusal = .limit("the open requests hold \(owedByteCount) bytes")
         } else if let need = unknownNeed(params) {
-            refusal = ProtocolFailure(.unsupported, "cannot do \"\(need)\", which must be understood")
+            refusal = ProtocolFailure(
+                .unsupported,
+                "cannot do \"\(need)\", which must be understood"
+            )
         } else if assembled.isAborted {
             refusal = ProtocolFailure(.invalidParams, "a blob of the request was given up half way")
         }
@@ -168,7 +180,7 @@ public struct ProtocolConnection: Sendable {
     ///
     /// - Returns: Its number, which the ``Event/answer(id:method:_:)`` carries, and what to write.
     /// - Throws: `limit` when it is too large for the session; nothing is open then.
-    public mutating func request(
+    package mutating func request(
         _ method: String,
         _ params: WireObject
     ) throws(ProtocolFailure) -> (id: Int, bytes: [[UInt8]]) {
@@ -186,14 +198,14 @@ public struct ProtocolConnection: Sendable {
     /// Gives a request up: its answer, if one still comes, is dropped.
     ///
     /// - Returns: The `cancel` notification to write; `nil` when no such request is open.
-    public mutating func abandon(_ id: Int) -> [[UInt8]]? {
+    package mutating func abandon(_ id: Int) -> [[UInt8]]? {
         guard asked[id]?.isAbandoned == false else { return nil }
         asked[id]?.isAbandoned = true
         return try? notify(Method.cancel.rawValue, ["id": .integer(Int64(id))])
     }
 
     /// Tells the peer something.
-    public mutating func notify(
+    package mutating func notify(
         _ method: String,
         _ params: WireObject
     ) throws(ProtocolFailure) -> [[UInt8]] {
@@ -202,10 +214,12 @@ public struct ProtocolConnection: Sendable {
         ])
     }
 
-    /// Answers a request of the peer. An answer too large for the session becomes a failure of kind `limit`.
+    /// Answers a request of the peer.
+    ///
+    /// An answer too large for the session becomes a failure of kind `limit`.
     ///
     /// - Returns: What to write; nothing when the request is not open (any more).
-    public mutating func answer(
+    package mutating func answer(
         _ id: Int,
         with result: Result<WireObject, ProtocolFailure>
     ) -> [[UInt8]] {
@@ -238,7 +252,7 @@ enum Envelope {
     /// An error whose `id` is null: the peer could not read a message at all.
     case unaddressedFailure(ProtocolFailure)
 
-    /// - Parameter number: The number of the frame, for messages about it.
+    /// - `number`: The number of the frame, for messages about it.
     init(_ message: WireObject, number: Int) throws(ProtocolViolation) {
         func malformed(_ what: String) -> ProtocolViolation {
             ProtocolViolation(.malformedMessage, "frame \(number) \(what)")

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// An answer that says a request failed. The session goes on.
+/// An answer that says a request failed.
+///
+/// The session goes on.
 public struct ProtocolFailure: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What kind of failure, for code to act on. Written as `error.data.kind`.
+    /// What kind of failure, for code to act on.
+    ///
+    /// Written as `error.data.kind`.
     public enum Kind: Sendable, Hashable {
         /// The sides have no protocol version in common.
         case incompatible
@@ -36,12 +40,14 @@ public struct ProtocolFailure: Error, Sendable, Hashable, CustomStringConvertibl
         case unrecognized(String)
     }
 
+    /// What kind of failure it is.
     public var kind: Kind
     /// For people; what a frontend answers to `build` is shown as it is, and may have several lines.
     public var message: String
     /// More members of `error.data`, such as `supported` for ``Kind/incompatible``.
     public var data: WireObject
 
+    /// Takes kind, message and further members of `error.data`.
     public init(_ kind: Kind, _ message: String, data: WireObject = [:]) {
         self.kind = kind
         self.message = message
@@ -51,13 +57,15 @@ public struct ProtocolFailure: Error, Sendable, Hashable, CustomStringConvertibl
     /// Short for a failure by a limit.
     public static func limit(_ message: String) -> ProtocolFailure { .init(.limit, message) }
 
+    /// The message.
     public var description: String { message }
 }
 
 extension ProtocolFailure.Kind {
     /// The kinds of this version.
     private static let known: [ProtocolFailure.Kind] = [
-        .incompatible, .unsupported, .invalidParams, .notFound, .limit, .tooManyRequests, .cancelled,
+        .incompatible, .unsupported, .invalidParams, .notFound, .limit, .tooManyRequests,
+        .cancelled,
         .timeout, .badDefinition, .buildFile, .operation, .denied, .unavailable, .internalError,
     ]
 

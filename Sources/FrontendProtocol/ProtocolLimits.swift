@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The limits of one session, as the engine announces them in `initialize`.
-public struct ProtocolLimits: Sendable, Hashable {
+package struct ProtocolLimits: Sendable, Hashable {
     /// No frame of any session is longer, in bytes: its length fits 24 bits, so a frame's first byte is always 0.
-    public static let frameCeiling = 1 << 24 - 1
+    package static let frameCeiling = 1 << 24 - 1
 
     /// The longest payload of one frame of a blob, in bytes.
-    public var frameBytes: Int
+    package var frameBytes: Int
     /// The longest JSON text of one message, in bytes.
-    public var messageBytes: Int
+    package var messageBytes: Int
     /// How many bytes the blobs of one message may have together.
-    public var blobBytes: Int
+    package var blobBytes: Int
     /// How many requests of one side may be unanswered at a time.
-    public var inFlight: Int
+    package var inFlight: Int
     /// How many refs a frontend may hold at a time.
-    public var refs: Int
+    package var refs: Int
 
-    public init(
+    package init(
         frameBytes: Int = 1 << 20,
         messageBytes: Int = 4 << 20,
         blobBytes: Int = 64 << 20,
@@ -31,5 +31,5 @@ public struct ProtocolLimits: Sendable, Hashable {
     }
 
     /// What both sides use until `initialize` has told the session's own.
-    public static let standard = ProtocolLimits()
+    package static let standard = ProtocolLimits()
 }

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A version of the protocol, `major.minor`. Another major may break; another minor only adds what may be ignored.
-public struct ProtocolVersion: Sendable, Hashable, Comparable, CustomStringConvertible {
-    public let major: Int
-    public let minor: Int
+/// A version of the protocol, `major.minor`.
+///
+/// Another major may break; another minor only adds what may be ignored.
+package struct ProtocolVersion: Sendable, Hashable, Comparable, CustomStringConvertible {
+    package let major: Int
+    package let minor: Int
 
-    public init(_ major: Int, _ minor: Int) {
+    package init(_ major: Int, _ minor: Int) {
         self.major = major
         self.minor = minor
     }
 
     /// Reads `1.0`; decimal digits without leading zeros only.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 2, let major = Int(parts[0]), let minor = Int(parts[1]),
             major >= 0, minor >= 0, text == "\(major).\(minor)"
@@ -20,7 +22,7 @@ public struct ProtocolVersion: Sendable, Hashable, Comparable, CustomStringConve
     }
 
     /// What this module speaks: the newest minor of each major.
-    public static let spoken = [ProtocolVersion(1, 0)]
+    package static let spoken = [ProtocolVersion(1, 0)]
 
     /// The version a session runs at: the newest that both sides know.
     ///
@@ -28,7 +30,7 @@ public struct ProtocolVersion: Sendable, Hashable, Comparable, CustomStringConve
     ///   - offered: The newest minor the engine speaks of each major; later entries of one major are ignored.
     ///   - known: The same of the frontend.
     /// - Returns: `nil` when no major is common.
-    public static func negotiate(
+    package static func negotiate(
         offered: [ProtocolVersion],
         known: [ProtocolVersion] = spoken
     ) -> ProtocolVersion? {
@@ -37,21 +39,24 @@ public struct ProtocolVersion: Sendable, Hashable, Comparable, CustomStringConve
         }.max()
     }
 
-    public static func < (left: ProtocolVersion, right: ProtocolVersion) -> Bool {
+    package static func < (left: ProtocolVersion, right: ProtocolVersion) -> Bool {
         (left.major, left.minor) < (right.major, right.minor)
     }
 
-    public var description: String { "\(major).\(minor)" }
+    package var description: String { "\(major).\(minor)" }
 }
 
 /// Optional behaviour that an engine offers, by a name that never changes its meaning.
 ///
 /// Names are dotted and only ever added; those of a vendor begin with `x-`. Absent means unsupported.
 public struct EngineCapability: Sendable, Hashable, RawRepresentable, CustomStringConvertible {
+    /// The name, as it is written.
     public let rawValue: String
 
+    /// Takes a name, known or not.
     public init(rawValue: String) { self.rawValue = rawValue }
 
+    /// The name.
     public var description: String { rawValue }
 
     /// `solve` and `releaseRef`.
@@ -77,7 +82,7 @@ public struct EngineCapability: Sendable, Hashable, RawRepresentable, CustomStri
 }
 
 /// The methods of version 1.
-public enum Method: String, Sendable, Hashable, CaseIterable {
+package enum Method: String, Sendable, Hashable, CaseIterable {
     /// Engine to frontend, first of all.
     case initialize
     /// Engine to frontend: do the work.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A rule of the protocol that the peer broke so that the session cannot go on.
-public struct ProtocolViolation: Error, Sendable, Hashable, CustomStringConvertible {
+package struct ProtocolViolation: Error, Sendable, Hashable, CustomStringConvertible {
     /// Which rule.
-    public enum Code: Sendable, Hashable {
+    package enum Code: Sendable, Hashable {
         /// A frame began with a byte other than 0: text went where frames belong.
         case text
         /// The bytes are the preface of HTTP/2: a BuildKit gateway frontend.
@@ -24,17 +24,17 @@ public struct ProtocolViolation: Error, Sendable, Hashable, CustomStringConverti
         case truncated
     }
 
-    public let code: Code
+    package let code: Code
     /// A sentence with what was seen and what is allowed, lower case, no full stop.
-    public let message: String
+    package let message: String
     /// For ``Code/text`` and ``Code/gatewayProtocol``: the first bytes that are no frame.
-    public let sample: [UInt8]
+    package let sample: [UInt8]
 
-    public init(_ code: Code, _ message: String, sample: [UInt8] = []) {
+    package init(_ code: Code, _ message: String, sample: [UInt8] = []) {
         self.code = code
         self.message = message
         self.sample = sample
     }
 
-    public var description: String { message }
+    package var description: String { message }
 }

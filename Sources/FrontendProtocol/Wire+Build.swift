@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import OCI
+package import OCI
 
 extension Wire {
     /// A named input of a build: a tree the frontend may read, and the definition that makes it.
-    public struct Input: WireRepresentable {
+    package struct Input: WireRepresentable {
         /// `nil`: an empty tree.
-        public var ref: String?
+        package var ref: String?
         /// The definition to build upon, where the engine knows one.
-        public var definition: Definition?
+        package var definition: Definition?
 
-        public init(ref: String?, definition: Definition? = nil) {
+        package init(ref: String?, definition: Definition? = nil) {
             self.ref = ref
             self.definition = definition
         }
 
-        public init(members: MemberReader) throws(MemberError) {
+        package init(members: MemberReader) throws(MemberError) {
             ref = try members.nullableString("ref")
             if members.object["definition"] != nil {
                 definition = try Definition(members, "definition")
             }
         }
 
-        public var members: WireObject {
+        package var members: WireObject {
             var members: WireObject = ["ref": ref.map { .string($0) } ?? .null]
             members["definition"] = definition?.value
             return members
@@ -30,25 +30,25 @@ extension Wire {
     }
 
     /// The work: everything a frontend is told stands here, nothing in its environment.
-    public struct Build: WireRequest {
-        public static let method = Method.build
+    package struct Build: WireRequest {
+        package static let method = Method.build
 
         /// The build file's name, for messages.
-        public var fileName: String
+        package var fileName: String
         /// The build file.
-        public var fileContent: [UInt8]
-        /// Options as BuildKit's frontends know them: `target`, `build-arg:NAME`, `platform`, …
-        public var options: [String: String]
+        package var fileContent: [UInt8]
+        /// Options as BuildKit's frontends know them, such as `target` and `build-arg:NAME`.
+        package var options: [String: String]
         /// Named trees beside the local sources.
-        public var inputs: [String: Input]
+        package var inputs: [String: Input]
         /// The platform of the machine that runs the steps.
-        public var workerPlatforms: [Platform]
+        package var workerPlatforms: [Platform]
         /// What the build file's directive said after its first space, or the whole directive; may be empty.
-        public var commandLine: String?
+        package var commandLine: String?
         /// How long the engine waits for the answer, in milliseconds.
-        public var deadlineMilliseconds: Int64?
+        package var deadlineMilliseconds: Int64?
 
-        public init(
+        package init(
             fileName: String,
             fileContent: [UInt8],
             options: [String: String],
@@ -66,7 +66,7 @@ extension Wire {
             self.deadlineMilliseconds = deadlineMilliseconds
         }
 
-        public init(members: MemberReader) throws(MemberError) {
+        package init(members: MemberReader) throws(MemberError) {
             let file = try members.reader("buildFile")
             fileName = try file.string("name")
             fileContent = try file.bytes("content")
@@ -85,7 +85,7 @@ extension Wire {
             deadlineMilliseconds = try members.optionalInteger("deadlineMs")
         }
 
-        public var members: WireObject {
+        package var members: WireObject {
             var members: WireObject = [
                 "buildFile": ["name": .string(fileName), "content": .bytes(fileContent)],
                 "options": .object(WireObject(sorted: options)),
@@ -98,15 +98,15 @@ extension Wire {
         }
 
         /// What came out.
-        public struct Answer: WireRepresentable {
+        package struct Answer: WireRepresentable {
             /// One image or tree for each platform, in the order an index lists them.
-            public var results: [BuiltPlatform]
+            package var results: [BuiltPlatform]
             /// Whether the image is to be an index, even of one platform.
-            public var isIndex: Bool
+            package var isIndex: Bool
             /// Values about the whole result, such as annotations or a subrequest's answer.
-            public var metadata: [String: [UInt8]]
+            package var metadata: [String: [UInt8]]
 
-            public init(
+            package init(
                 results: [BuiltPlatform],
                 isIndex: Bool,
                 metadata: [String: [UInt8]] = [:]
@@ -116,7 +116,7 @@ extension Wire {
                 self.metadata = metadata
             }
 
-            public init(members: MemberReader) throws(MemberError) {
+            package init(members: MemberReader) throws(MemberError) {
                 results = []
                 for reader in try members.objects("refs") {
                     results.append(try BuiltPlatform(members: reader))
@@ -125,7 +125,7 @@ extension Wire {
                 metadata = try members.byteMap("metadata")
             }
 
-            public var members: WireObject {
+            package var members: WireObject {
                 [
                     "refs": .array(results.map { .object($0.members) }),
                     "index": .bool(isIndex),
@@ -136,18 +136,18 @@ extension Wire {
     }
 
     /// One platform's part of a result.
-    public struct BuiltPlatform: WireRepresentable {
+    package struct BuiltPlatform: WireRepresentable {
         /// The name that options and metadata use, as `linux/arm64`; unique in a result.
-        public var id: String
+        package var id: String
         /// `nil`: the result does not depend on a platform.
-        public var platform: Platform?
+        package var platform: Platform?
         /// `nil`: the empty tree.
-        public var ref: String?
+        package var ref: String?
         /// The image config, JSON by the OCI image specification.
-        public var config: [UInt8]?
-        public var metadata: [String: [UInt8]]
+        package var config: [UInt8]?
+        package var metadata: [String: [UInt8]]
 
-        public init(
+        package init(
             id: String,
             platform: Platform?,
             ref: String?,
@@ -161,7 +161,7 @@ extension Wire {
             self.metadata = metadata
         }
 
-        public init(members: MemberReader) throws(MemberError) {
+        package init(members: MemberReader) throws(MemberError) {
             id = try members.string("id")
             if let reader = try members.optionalObject("platform") {
                 platform = try Platform(members: reader)
@@ -171,7 +171,7 @@ extension Wire {
             metadata = try members.byteMap("metadata")
         }
 
-        public var members: WireObject {
+        package var members: WireObject {
             var members: WireObject = [
                 "id": .string(id),
                 "ref": ref.map { .string($0) } ?? .null,
@@ -185,7 +185,7 @@ extension Wire {
 }
 
 extension Platform: WireRepresentable {
-    public init(members: MemberReader) throws(MemberError) {
+    package init(members: MemberReader) throws(MemberError) {
         self.init(
             os: try members.string("os"),
             architecture: try members.string("architecture"),
@@ -195,7 +195,7 @@ extension Platform: WireRepresentable {
         )
     }
 
-    public var members: WireObject {
+    package var members: WireObject {
         var members: WireObject = [
             "os": .string(os), "architecture": .string(architecture),
         ]

@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension Wire {
-    /// Reads a part of a file in a ref. Paths are read inside the tree, as in a chroot.
-    public struct ReadFile: WireRequest {
-        public static let method = Method.readFile
+    /// Reads a part of a file in a ref.
+    ///
+    /// Paths are read inside the tree, as in a chroot.
+    package struct ReadFile: WireRequest {
+        package static let method = Method.readFile
 
         /// `nil` is the empty tree.
-        public var ref: String?
-        public var path: String
+        package var ref: String?
+        package var path: String
         /// Where to begin, in bytes.
-        public var offset: Int64
+        package var offset: Int64
         /// How many bytes at most; `nil` reads to the end, as far as the session's limits go.
-        public var length: Int64?
+        package var length: Int64?
 
-        public init(ref: String?, path: String, offset: Int64 = 0, length: Int64? = nil) {
+        package init(ref: String?, path: String, offset: Int64 = 0, length: Int64? = nil) {
             self.ref = ref
             self.path = path
             self.offset = offset
             self.length = length
         }
 
-        public init(members: MemberReader) throws(MemberError) {
+        package init(members: MemberReader) throws(MemberError) {
             ref = try members.nullableString("ref")
             path = try members.treePath("path")
             offset = try members.optionalInteger("offset") ?? 0
@@ -29,7 +31,7 @@ extension Wire {
             guard length ?? 0 >= 0 else { throw members.invalid("length", "is negative") }
         }
 
-        public var members: WireObject {
+        package var members: WireObject {
             var members: WireObject = [
                 "ref": ref.map { .string($0) } ?? .null, "path": .string(path),
                 "offset": .wide(offset),
@@ -39,48 +41,48 @@ extension Wire {
         }
 
         /// Bytes of a file.
-        public struct Answer: WireRepresentable {
-            public var data: [UInt8]
+        package struct Answer: WireRepresentable {
+            package var data: [UInt8]
             /// Whether the file ends where these bytes end.
-            public var isEnd: Bool
+            package var isEnd: Bool
 
-            public init(data: [UInt8], isEnd: Bool) {
+            package init(data: [UInt8], isEnd: Bool) {
                 self.data = data
                 self.isEnd = isEnd
             }
 
-            public init(members: MemberReader) throws(MemberError) {
+            package init(members: MemberReader) throws(MemberError) {
                 data = try members.bytes("data")
                 isEnd = try members.bool("eof")
             }
 
-            public var members: WireObject { ["data": .bytes(data), "eof": .bool(isEnd)] }
+            package var members: WireObject { ["data": .bytes(data), "eof": .bool(isEnd)] }
         }
     }
 
     /// Lists one directory of a ref.
-    public struct ReadDirectory: WireRequest {
-        public static let method = Method.readDir
+    package struct ReadDirectory: WireRequest {
+        package static let method = Method.readDir
 
         /// `nil` is the empty tree.
-        public var ref: String?
-        public var path: String
+        package var ref: String?
+        package var path: String
         /// A shell pattern the names must match.
-        public var pattern: String?
+        package var pattern: String?
 
-        public init(ref: String?, path: String, pattern: String? = nil) {
+        package init(ref: String?, path: String, pattern: String? = nil) {
             self.ref = ref
             self.path = path
             self.pattern = pattern
         }
 
-        public init(members: MemberReader) throws(MemberError) {
+        package init(members: MemberReader) throws(MemberError) {
             ref = try members.nullableString("ref")
             path = try members.treePath("path")
             pattern = try members.optionalString("pattern")
         }
 
-        public var members: WireObject {
+        package var members: WireObject {
             var members: WireObject = [
                 "ref": ref.map { .string($0) } ?? .null, "path": .string(path),
             ]
@@ -89,48 +91,48 @@ extension Wire {
         }
 
         /// The entries, ordered by the bytes of their names.
-        public struct Answer: WireRepresentable {
-            public var entries: [FileInfo]
+        package struct Answer: WireRepresentable {
+            package var entries: [FileInfo]
 
-            public init(entries: [FileInfo]) { self.entries = entries }
+            package init(entries: [FileInfo]) { self.entries = entries }
 
-            public init(members: MemberReader) throws(MemberError) {
+            package init(members: MemberReader) throws(MemberError) {
                 entries = []
                 for reader in try members.objects("entries") {
                     entries.append(try FileInfo(members: reader))
                 }
             }
 
-            public var members: WireObject {
+            package var members: WireObject {
                 ["entries": .array(entries.map { .object($0.members) })]
             }
         }
     }
 
     /// Facts about one file of a ref.
-    public struct Stat: WireRequest {
-        public typealias Answer = FileInfo
-        public static let method = Method.stat
+    package struct Stat: WireRequest {
+        package typealias Answer = FileInfo
+        package static let method = Method.stat
 
         /// `nil` is the empty tree.
-        public var ref: String?
-        public var path: String
+        package var ref: String?
+        package var path: String
         /// Whether a symlink at the end of the path is followed.
-        public var followSymlinks: Bool
+        package var followSymlinks: Bool
 
-        public init(ref: String?, path: String, followSymlinks: Bool = false) {
+        package init(ref: String?, path: String, followSymlinks: Bool = false) {
             self.ref = ref
             self.path = path
             self.followSymlinks = followSymlinks
         }
 
-        public init(members: MemberReader) throws(MemberError) {
+        package init(members: MemberReader) throws(MemberError) {
             ref = try members.nullableString("ref")
             path = try members.treePath("path")
             followSymlinks = try members.optionalBool("follow") ?? false
         }
 
-        public var members: WireObject {
+        package var members: WireObject {
             [
                 "ref": ref.map { .string($0) } ?? .null, "path": .string(path),
                 "follow": .bool(followSymlinks),
@@ -148,10 +150,13 @@ public struct FileInfo: WireRepresentable {
 
     /// The last component of its path; `/` for the root.
     public var name: String
+    /// What the path names.
     public var kind: Kind
     /// Permission bits with set-uid, set-gid and sticky.
     public var mode: UInt32
+    /// The owner's number.
     public var uid: UInt32
+    /// The group's number.
     public var gid: UInt32
     /// In bytes; 0 for what is no regular file.
     public var size: Int64
@@ -160,6 +165,7 @@ public struct FileInfo: WireRepresentable {
     /// Where a symlink points, as it is written.
     public var linkTarget: String?
 
+    /// Makes a value of its members.
     public init(
         name: String,
         kind: Kind,
@@ -180,7 +186,7 @@ public struct FileInfo: WireRepresentable {
         self.linkTarget = linkTarget
     }
 
-    public init(members: MemberReader) throws(MemberError) {
+    package init(members: MemberReader) throws(MemberError) {
         func number(_ name: String) throws(MemberError) -> UInt32 {
             guard let value = UInt32(exactly: try members.integer(name)) else {
                 throw members.invalid(name, "is out of range")
@@ -200,7 +206,7 @@ public struct FileInfo: WireRepresentable {
         linkTarget = try members.optionalString("target")
     }
 
-    public var members: WireObject {
+    package var members: WireObject {
         var members: WireObject = [
             "name": .string(name), "kind": .string(kind.rawValue), "mode": .integer(Int64(mode)),
             "uid": .integer(Int64(uid)), "gid": .integer(Int64(gid)), "size": .wide(size),

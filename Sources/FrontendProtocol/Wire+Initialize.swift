@@ -2,38 +2,38 @@
 
 extension Wire {
     /// A program's name and version, for messages; using it for logic is an error.
-    public struct Program: WireRepresentable {
-        public var name: String
-        public var version: String
+    package struct Program: WireRepresentable {
+        package var name: String
+        package var version: String
 
-        public init(name: String, version: String) {
+        package init(name: String, version: String) {
             self.name = name
             self.version = version
         }
 
-        public init(members: MemberReader) throws(MemberError) {
+        package init(members: MemberReader) throws(MemberError) {
             name = try members.string("name")
             version = try members.string("version")
         }
 
-        public var members: WireObject {
+        package var members: WireObject {
             ["name": .string(name), "version": .string(version)]
         }
     }
 
     /// The first request of a session, from the engine.
-    public struct Initialize: WireRequest {
-        public static let method = Method.initialize
+    package struct Initialize: WireRequest {
+        package static let method = Method.initialize
 
         /// The newest minor of each major the engine speaks.
-        public var versions: [ProtocolVersion]
-        public var engine: Program
-        public var capabilities: [EngineCapability]
+        package var versions: [ProtocolVersion]
+        package var engine: Program
+        package var capabilities: [EngineCapability]
         /// Which operations and attributes of LLB the engine knows, by BuildKit's names (`source.image`, …).
-        public var llbCapabilities: [String]
-        public var limits: ProtocolLimits
+        package var llbCapabilities: [String]
+        package var limits: ProtocolLimits
 
-        public init(
+        package init(
             versions: [ProtocolVersion] = ProtocolVersion.spoken,
             engine: Program,
             capabilities: [EngineCapability],
@@ -47,16 +47,18 @@ extension Wire {
             self.limits = limits
         }
 
-        public init(members: MemberReader) throws(MemberError) {
+        package init(members: MemberReader) throws(MemberError) {
             // Versions of a later grammar are none we could choose.
             versions = try members.strings("protocol").compactMap { ProtocolVersion($0) }
             engine = try Program(members: members.reader("engine"))
-            capabilities = try members.strings("capabilities").map { EngineCapability(rawValue: $0) }
+            capabilities = try members.strings("capabilities").map {
+                EngineCapability(rawValue: $0)
+            }
             llbCapabilities = try members.optionalStrings("llb") ?? []
             limits = try ProtocolLimits(members: members.reader("limits"))
         }
 
-        public var members: WireObject {
+        package var members: WireObject {
             [
                 "protocol": .array(versions.map { .string($0.description) }),
                 "engine": .object(engine.members),
@@ -67,20 +69,20 @@ extension Wire {
         }
 
         /// What the frontend says about itself.
-        public struct Answer: WireRepresentable {
+        package struct Answer: WireRepresentable {
             /// The version the session runs at, one of what was offered.
-            public var version: ProtocolVersion
-            public var frontend: Program
+            package var version: ProtocolVersion
+            package var frontend: Program
             /// Methods beyond `build` that the frontend answers.
-            public var provides: [String]
+            package var provides: [String]
 
-            public init(version: ProtocolVersion, frontend: Program, provides: [String] = []) {
+            package init(version: ProtocolVersion, frontend: Program, provides: [String] = []) {
                 self.version = version
                 self.frontend = frontend
                 self.provides = provides
             }
 
-            public init(members: MemberReader) throws(MemberError) {
+            package init(members: MemberReader) throws(MemberError) {
                 let text = try members.string("protocol")
                 guard let version = ProtocolVersion(text) else {
                     throw members.invalid("protocol", "is \"\(text.prefix(80))\", expected \"1.0\"")
@@ -90,7 +92,7 @@ extension Wire {
                 provides = try members.optionalStrings("provides") ?? []
             }
 
-            public var members: WireObject {
+            package var members: WireObject {
                 [
                     "protocol": .string(version.description),
                     "frontend": .object(frontend.members),
@@ -102,7 +104,7 @@ extension Wire {
 }
 
 extension ProtocolLimits: WireRepresentable {
-    public init(members: MemberReader) throws(MemberError) {
+    package init(members: MemberReader) throws(MemberError) {
         func limit(_ name: String) throws(MemberError) -> Int {
             guard let value = Int(exactly: try members.integer(name)), value > 0 else {
                 throw members.invalid(name, "is not positive")
@@ -118,7 +120,7 @@ extension ProtocolLimits: WireRepresentable {
         )
     }
 
-    public var members: WireObject {
+    package var members: WireObject {
         [
             "frame": .integer(Int64(frameBytes)), "message": .integer(Int64(messageBytes)),
             "blob": .integer(Int64(blobBytes)), "inFlight": .integer(Int64(inFlight)),

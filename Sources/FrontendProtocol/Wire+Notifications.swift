@@ -3,44 +3,50 @@
 extension Wire {
     /// A line for the build's log.
     public struct Log: WireNotification {
-        public static let method = Method.log
+        package static let method = Method.log
 
         /// How much a line matters.
         public enum Level: String, Sendable, Hashable, CaseIterable {
             case debug, info, warning, error
         }
 
+        /// How much the line matters.
         public var level: Level
+        /// What is said; one line.
         public var message: String
 
+        /// Makes a value of its members.
         public init(level: Level = .info, message: String) {
             self.level = level
             self.message = message
         }
 
-        public init(members: MemberReader) throws(MemberError) {
+        package init(members: MemberReader) throws(MemberError) {
             level = try members.word("level", Level.self) ?? .info
             message = try members.string("message")
         }
 
-        public var members: WireObject {
+        package var members: WireObject {
             ["level": .string(level.rawValue), "message": .string(message)]
         }
     }
 
     /// Tells how far a piece of the frontend's own work is.
     public struct Progress: WireNotification {
-        public static let method = Method.progress
+        package static let method = Method.progress
 
         /// Names the piece; messages with one id tell about one piece.
         public var id: String
+        /// What to show for the piece.
         public var name: String
         /// How much is done, of ``total``; both in units the name tells.
         public var current: Int64?
+        /// How much there is in all; `nil` when that is not known.
         public var total: Int64?
         /// Whether it is over.
         public var isCompleted: Bool
 
+        /// Makes a value of its members.
         public init(
             id: String,
             name: String,
@@ -55,7 +61,7 @@ extension Wire {
             self.isCompleted = isCompleted
         }
 
-        public init(members: MemberReader) throws(MemberError) {
+        package init(members: MemberReader) throws(MemberError) {
             id = try members.string("id")
             name = try members.string("name")
             current = try members.optionalInteger("current")
@@ -63,7 +69,7 @@ extension Wire {
             isCompleted = try members.optionalBool("completed") ?? false
         }
 
-        public var members: WireObject {
+        package var members: WireObject {
             var members: WireObject = ["id": .string(id), "name": .string(name)]
             members["current"] = current.map { .wide($0) }
             members["total"] = total.map { .wide($0) }
@@ -72,28 +78,36 @@ extension Wire {
         }
     }
 
-    /// Gives a request up. It is answered all the same, exactly once.
-    public struct Cancel: WireNotification {
-        public static let method = Method.cancel
+    /// Gives a request up.
+    ///
+    /// It is answered all the same, exactly once.
+    package struct Cancel: WireNotification {
+        package static let method = Method.cancel
 
-        public var id: Int64
+        package var id: Int64
 
-        public init(id: Int64) { self.id = id }
+        package init(id: Int64) { self.id = id }
 
-        public init(members: MemberReader) throws(MemberError) { id = try members.integer("id") }
+        package init(members: MemberReader) throws(MemberError) { id = try members.integer("id") }
 
-        public var members: WireObject { ["id": .integer(id)] }
+        package var members: WireObject { ["id": .integer(id)] }
     }
 }
 
-/// A place in a build file: the first character inside and the first one behind it. Lines and columns count from 1.
+/// A place in a build file: the first character inside and the first one behind it.
+///
+/// Lines and columns count from 1.
 public struct TextRange: WireRepresentable {
+    /// The line of the first character.
     public var startLine: Int
     /// In bytes; 0 where only lines are known.
     public var startColumn: Int
+    /// The line of the last character.
     public var endLine: Int
+    /// The column behind the last character, in bytes; 0 where only lines are known.
     public var endColumn: Int
 
+    /// Makes a value of its members.
     public init(startLine: Int, startColumn: Int = 0, endLine: Int? = nil, endColumn: Int = 0) {
         self.startLine = startLine
         self.startColumn = startColumn
@@ -101,7 +115,7 @@ public struct TextRange: WireRepresentable {
         self.endColumn = endColumn
     }
 
-    public init(members: MemberReader) throws(MemberError) {
+    package init(members: MemberReader) throws(MemberError) {
         func number(_ name: String) throws(MemberError) -> Int {
             let value = try members.optionalInteger(name) ?? 0
             guard let number = Int32(exactly: value), number >= 0 else {
@@ -119,7 +133,7 @@ public struct TextRange: WireRepresentable {
         if endLine == 0 { endLine = startLine }
     }
 
-    public var members: WireObject {
+    package var members: WireObject {
         [
             "startLine": .integer(Int64(startLine)), "startColumn": .integer(Int64(startColumn)),
             "endLine": .integer(Int64(endLine)), "endColumn": .integer(Int64(endColumn)),
@@ -129,16 +143,20 @@ public struct TextRange: WireRepresentable {
 
 /// A warning or hint about a build file.
 public struct Diagnostic: WireNotification {
-    public static let method = Method.diagnostic
+    package static let method = Method.diagnostic
 
-    /// How bad it is. Errors that end a build are answers to `build`, not diagnostics.
+    /// How bad it is.
+    ///
+    /// Errors that end a build are answers to `build`, not diagnostics.
     public enum Severity: String, Sendable, Hashable, CaseIterable {
         case error, warning, hint
     }
 
+    /// How bad it is.
     public var severity: Severity
     /// A stable name of the rule: `FromAsCasing`.
     public var code: String?
+    /// What is said; one line.
     public var message: String
     /// Further lines.
     public var detail: [String]
@@ -146,8 +164,10 @@ public struct Diagnostic: WireNotification {
     public var url: String?
     /// The build file's name.
     public var fileName: String?
+    /// Where in the file it is.
     public var ranges: [TextRange]
 
+    /// Makes a value of its members.
     public init(
         severity: Severity,
         code: String? = nil,
@@ -166,7 +186,7 @@ public struct Diagnostic: WireNotification {
         self.ranges = ranges
     }
 
-    public init(members: MemberReader) throws(MemberError) {
+    package init(members: MemberReader) throws(MemberError) {
         severity = try members.word("severity", Severity.self) ?? .warning
         code = try members.optionalString("code")
         message = try members.string("message")
@@ -179,7 +199,7 @@ public struct Diagnostic: WireNotification {
         }
     }
 
-    public var members: WireObject {
+    package var members: WireObject {
         var members: WireObject = [
             "severity": .string(severity.rawValue), "message": .string(message),
             "detail": .array(detail.map { .string($0) }),

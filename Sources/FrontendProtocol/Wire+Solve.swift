@@ -2,7 +2,7 @@
 
 extension Wire {
     /// An LLB definition in one of its two forms.
-    public enum Definition: Sendable, Hashable {
+    package enum Definition: Sendable, Hashable {
         /// The bytes of BuildKit's `pb.Definition`.
         case protobuf([UInt8])
         /// The same message in protobuf's JSON form, written as `{"json":…}`.
@@ -24,86 +24,90 @@ extension Wire {
         }
     }
 
-    /// Turns a definition into a ref. Nothing runs until something reads it, unless `evaluate` is set.
-    public struct Solve: WireRequest {
-        public static let method = Method.solve
+    /// Turns a definition into a ref.
+    ///
+    /// Nothing runs until something reads it, unless `evaluate` is set.
+    package struct Solve: WireRequest {
+        package static let method = Method.solve
 
-        public var definition: Definition
+        package var definition: Definition
         /// Whether the answer waits until the result stands.
-        public var evaluate: Bool
+        package var evaluate: Bool
 
-        public init(definition: Definition, evaluate: Bool = false) {
+        package init(definition: Definition, evaluate: Bool = false) {
             self.definition = definition
             self.evaluate = evaluate
         }
 
-        public init(members: MemberReader) throws(MemberError) {
+        package init(members: MemberReader) throws(MemberError) {
             definition = try Definition(members, "definition")
             evaluate = try members.optionalBool("evaluate") ?? false
         }
 
-        public var members: WireObject {
+        package var members: WireObject {
             ["definition": definition.value, "evaluate": .bool(evaluate)]
         }
 
         /// The ref; `nil` is the empty tree.
-        public struct Answer: WireRepresentable {
-            public var ref: String?
+        package struct Answer: WireRepresentable {
+            package var ref: String?
 
-            public init(ref: String?) { self.ref = ref }
+            package init(ref: String?) { self.ref = ref }
 
-            public init(members: MemberReader) throws(MemberError) {
+            package init(members: MemberReader) throws(MemberError) {
                 ref = try members.nullableString("ref")
             }
 
-            public var members: WireObject { ["ref": ref.map { .string($0) } ?? .null] }
+            package var members: WireObject { ["ref": ref.map { .string($0) } ?? .null] }
         }
     }
 
     /// Waits until a ref's result stands.
-    public struct Evaluate: WireRequest {
-        public typealias Answer = Done
-        public static let method = Method.evaluate
+    package struct Evaluate: WireRequest {
+        package typealias Answer = Done
+        package static let method = Method.evaluate
 
-        public var ref: String
+        package var ref: String
 
-        public init(ref: String) { self.ref = ref }
+        package init(ref: String) { self.ref = ref }
 
-        public init(members: MemberReader) throws(MemberError) { ref = try members.string("ref") }
+        package init(members: MemberReader) throws(MemberError) { ref = try members.string("ref") }
 
-        public var members: WireObject { ["ref": .string(ref)] }
+        package var members: WireObject { ["ref": .string(ref)] }
     }
 
     /// Gives a ref back; its name means nothing afterwards.
-    public struct ReleaseRef: WireRequest {
-        public typealias Answer = Done
-        public static let method = Method.releaseRef
+    package struct ReleaseRef: WireRequest {
+        package typealias Answer = Done
+        package static let method = Method.releaseRef
 
-        public var ref: String
+        package var ref: String
 
-        public init(ref: String) { self.ref = ref }
+        package init(ref: String) { self.ref = ref }
 
-        public init(members: MemberReader) throws(MemberError) { ref = try members.string("ref") }
+        package init(members: MemberReader) throws(MemberError) { ref = try members.string("ref") }
 
-        public var members: WireObject { ["ref": .string(ref)] }
+        package var members: WireObject { ["ref": .string(ref)] }
     }
 
-    /// Runs another frontend. Declared in 1.0; an engine offers it by the capability `frontend.solve`.
-    public struct SolveFrontend: WireRequest {
-        public typealias Answer = Build.Answer
-        public static let method = Method.frontendSolve
+    /// Runs another frontend.
+    ///
+    /// Declared in 1.0; an engine offers it by the capability `frontend.solve`.
+    package struct SolveFrontend: WireRequest {
+        package typealias Answer = Build.Answer
+        package static let method = Method.frontendSolve
 
-        public var name: String
-        public var options: [String: String]
-        public var inputs: [String: Input]
+        package var name: String
+        package var options: [String: String]
+        package var inputs: [String: Input]
 
-        public init(name: String, options: [String: String], inputs: [String: Input]) {
+        package init(name: String, options: [String: String], inputs: [String: Input]) {
             self.name = name
             self.options = options
             self.inputs = inputs
         }
 
-        public init(members: MemberReader) throws(MemberError) {
+        package init(members: MemberReader) throws(MemberError) {
             name = try members.string("name")
             options = try members.stringMap("options")
             inputs = [:]
@@ -114,7 +118,7 @@ extension Wire {
             }
         }
 
-        public var members: WireObject {
+        package var members: WireObject {
             [
                 "name": .string(name),
                 "options": .object(WireObject(sorted: options)),

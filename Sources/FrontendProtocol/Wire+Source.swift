@@ -5,8 +5,8 @@ public import OCI
 extension Wire {
     /// Asks what a source stands for right now: an image tag's digest and config, a git branch's commit, a body's digest.
     public struct ResolveSource: WireRequest {
-        public typealias Answer = ResolvedSource
-        public static let method = Method.resolveSource
+        package typealias Answer = ResolvedSource
+        package static let method = Method.resolveSource
 
         /// Whether an image already in the store may answer.
         public enum Mode: String, Sendable, Hashable, CaseIterable {
@@ -24,12 +24,14 @@ extension Wire {
         public var attributes: [String: String]
         /// Which platform's image; `nil` is the worker's.
         public var platform: Platform?
+        /// Whether the store may answer.
         public var mode: Mode
         /// Whether the answer holds the image's config.
         public var wantsConfig: Bool
         /// What to call this in the progress: `load metadata for …`.
         public var logName: String?
 
+        /// Makes a value of its members.
         public init(
             identifier: String,
             attributes: [String: String] = [:],
@@ -46,7 +48,7 @@ extension Wire {
             self.logName = logName
         }
 
-        public init(members: MemberReader) throws(MemberError) {
+        package init(members: MemberReader) throws(MemberError) {
             identifier = try members.string("identifier")
             attributes = try members.stringMap("attributes")
             if let reader = try members.optionalObject("platform") {
@@ -57,7 +59,7 @@ extension Wire {
             logName = try members.optionalString("logName")
         }
 
-        public var members: WireObject {
+        package var members: WireObject {
             var members: WireObject = [
                 "identifier": .string(identifier),
                 "attributes": .object(WireObject(sorted: attributes)),
@@ -79,17 +81,18 @@ public struct ResolvedSource: WireRepresentable {
         /// The config of the asked platform's image, as its bytes are.
         public var config: [UInt8]?
 
+        /// Makes a value of its members.
         public init(digest: Digest, config: [UInt8]?) {
             self.digest = digest
             self.config = config
         }
 
-        public init(members: MemberReader) throws(MemberError) {
+        package init(members: MemberReader) throws(MemberError) {
             digest = try members.digest("digest")
             config = try members.optionalBytes("config")
         }
 
-        public var members: WireObject {
+        package var members: WireObject {
             var members: WireObject = ["digest": .string(digest.description)]
             members["config"] = config.map { .bytes($0) }
             return members
@@ -107,6 +110,7 @@ public struct ResolvedSource: WireRepresentable {
         /// When the commit was made, in seconds since 1970, where the engine has looked into it.
         public var commitTime: Int64?
 
+        /// Makes a value of its members.
         public init(
             checksum: String,
             ref: String,
@@ -119,14 +123,14 @@ public struct ResolvedSource: WireRepresentable {
             self.commitTime = commitTime
         }
 
-        public init(members: MemberReader) throws(MemberError) {
+        package init(members: MemberReader) throws(MemberError) {
             checksum = try members.string("checksum")
             ref = try members.string("ref")
             commit = try members.optionalString("commit")
             commitTime = try members.optionalInteger("commitTime")
         }
 
-        public var members: WireObject {
+        package var members: WireObject {
             var members: WireObject = ["checksum": .string(checksum), "ref": .string(ref)]
             members["commit"] = commit.map { .string($0) }
             members["commitTime"] = commitTime.map { .wide($0) }
@@ -136,25 +140,27 @@ public struct ResolvedSource: WireRepresentable {
 
     /// The body of a URL.
     public struct HTTP: WireRepresentable {
+        /// The digest of the body.
         public var digest: Digest
         /// The name the server, or else the URL, gives the file.
         public var fileName: String
         /// In seconds since 1970, where the server told.
         public var lastModified: Int64?
 
+        /// Makes a value of its members.
         public init(digest: Digest, fileName: String, lastModified: Int64? = nil) {
             self.digest = digest
             self.fileName = fileName
             self.lastModified = lastModified
         }
 
-        public init(members: MemberReader) throws(MemberError) {
+        package init(members: MemberReader) throws(MemberError) {
             digest = try members.digest("digest")
             fileName = try members.string("fileName")
             lastModified = try members.optionalInteger("lastModified")
         }
 
-        public var members: WireObject {
+        package var members: WireObject {
             var members: WireObject = [
                 "digest": .string(digest.description), "fileName": .string(fileName),
             ]
@@ -167,10 +173,14 @@ public struct ResolvedSource: WireRepresentable {
     public var identifier: String
     /// The attributes to use from now on.
     public var attributes: [String: String]
+    /// Set when the source is an image.
     public var image: Image?
+    /// Set when the source is a git repository.
     public var git: Git?
+    /// Set when the source is a URL.
     public var http: HTTP?
 
+    /// Makes a value of its members.
     public init(
         identifier: String,
         attributes: [String: String] = [:],
@@ -185,7 +195,7 @@ public struct ResolvedSource: WireRepresentable {
         self.http = http
     }
 
-    public init(members: MemberReader) throws(MemberError) {
+    package init(members: MemberReader) throws(MemberError) {
         identifier = try members.string("identifier")
         attributes = try members.stringMap("attributes")
         if let reader = try members.optionalObject("image") { image = try Image(members: reader) }
@@ -193,7 +203,7 @@ public struct ResolvedSource: WireRepresentable {
         if let reader = try members.optionalObject("http") { http = try HTTP(members: reader) }
     }
 
-    public var members: WireObject {
+    package var members: WireObject {
         var members: WireObject = [
             "identifier": .string(identifier),
             "attributes": .object(WireObject(sorted: attributes)),

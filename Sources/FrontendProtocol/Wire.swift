@@ -3,7 +3,7 @@
 /// A value with a fixed form in messages.
 ///
 /// What it writes it also reads: `Self(members: MemberReader(value.members, path: "…"))` equals the value.
-public protocol WireRepresentable: Sendable, Hashable {
+package protocol WireRepresentable: Sendable, Hashable {
     /// Reads the members, ignoring those it does not know.
     init(members: MemberReader) throws(MemberError)
     /// The members to write.
@@ -11,14 +11,14 @@ public protocol WireRepresentable: Sendable, Hashable {
 }
 
 /// The params of a method that is answered.
-public protocol WireRequest: WireRepresentable {
+package protocol WireRequest: WireRepresentable {
     /// The form of a successful answer.
     associatedtype Answer: WireRepresentable
     static var method: Method { get }
 }
 
 /// The params of a method that is not answered.
-public protocol WireNotification: WireRepresentable {
+package protocol WireNotification: WireRepresentable {
     static var method: Method { get }
 }
 
@@ -26,7 +26,7 @@ extension WireRequest {
     /// Reads the `result` of an answer to this request.
     ///
     /// - Throws: `malformedResult`, which ends the session: a wrong answer must never pass for success.
-    public static func answer(_ result: WireObject) throws(ProtocolViolation) -> Answer {
+    package static func answer(_ result: WireObject) throws(ProtocolViolation) -> Answer {
         do {
             return try Answer(members: MemberReader(result, path: "result"))
         } catch {
@@ -41,7 +41,7 @@ extension WireRequest {
 
 extension WireRepresentable {
     /// Reads the `params` of a request or notification.
-    public init(params: WireObject) throws(ProtocolFailure) {
+    package init(params: WireObject) throws(ProtocolFailure) {
         do {
             try self.init(members: MemberReader(params, path: "params"))
         } catch {
@@ -50,12 +50,14 @@ extension WireRepresentable {
     }
 }
 
-/// The messages of the protocol, version 1.0. `Protocol/SPEC.md` says what they mean.
+/// The messages of the protocol, version 1.0.
+///
+/// `Protocol/SPEC.md` says what they mean.
 public enum Wire {
     /// An answer that says nothing but "done".
-    public struct Done: WireRepresentable {
-        public init() {}
-        public init(members: MemberReader) throws(MemberError) {}
-        public var members: WireObject { [:] }
+    package struct Done: WireRepresentable {
+        package init() {}
+        package init(members: MemberReader) throws(MemberError) {}
+        package var members: WireObject { [:] }
     }
 }

@@ -45,11 +45,17 @@ extension WireValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral,
     ExpressibleByNilLiteral
 {
+    /// Takes the elements of a literal.
     public init(stringLiteral value: String) { self = .string(value) }
+    /// Takes the elements of a literal.
     public init(integerLiteral value: Int64) { self = .integer(value) }
+    /// Takes the elements of a literal.
     public init(booleanLiteral value: Bool) { self = .bool(value) }
+    /// Takes the elements of a literal.
     public init(arrayLiteral elements: WireValue...) { self = .array(elements) }
+    /// Takes the elements of a literal.
     public init(nilLiteral: ()) { self = .null }
+    /// Takes the elements of a literal.
     public init(dictionaryLiteral elements: (String, WireValue)...) {
         self = .object(WireObject(elements))
     }
@@ -62,9 +68,12 @@ extension WireValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
 public struct WireObject: Sendable, Hashable {
     /// A name with its value.
     public struct Member: Sendable, Hashable {
+        /// The member's name.
         public let name: String
+        /// The member's value.
         public var value: WireValue
 
+        /// Makes a value of its members.
         public init(_ name: String, _ value: WireValue) {
             self.name = name
             self.value = value
@@ -96,6 +105,7 @@ public struct WireObject: Sendable, Hashable {
     /// Takes members whose names the caller knows to be distinct.
     init(distinct members: [Member]) { self.members = members }
 
+    /// Whether there are no members.
     public var isEmpty: Bool { members.isEmpty }
 
     /// The value of a member; assigning `nil` removes it.
@@ -114,6 +124,7 @@ public struct WireObject: Sendable, Hashable {
 }
 
 extension WireObject: ExpressibleByDictionaryLiteral {
+    /// Takes the elements of a literal.
     public init(dictionaryLiteral elements: (String, WireValue)...) { self.init(elements) }
 }
 

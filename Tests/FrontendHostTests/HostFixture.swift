@@ -76,9 +76,8 @@ struct Outcome: Sendable {
 
 /// Runs the frontend that misbehaves, for real: in its sandbox, over its pipes.
 ///
-/// - Parameters:
-///   - mode: Names the misdeed.
-///   - early: Whether it happens before the build file is there.
+/// - `mode`: Names the misdeed.
+/// - `early`: Whether it happens before the build file is there.
 func misbehave(
     _ mode: String,
     early: Bool = false,
@@ -194,5 +193,7 @@ final class RecordingBridge: FrontendBridge {
 
     func log(_ entry: FrontendLogEntry) { state.withLock { $0.log.append(entry) } }
 
-    func diagnostic(_ diagnostic: Diagnostic) { state.withLock { $0.diagnostics.append(diagnostic) } }
+    func diagnostic(_ diagnostic: Diagnostic) {
+        state.withLock { $0.diagnostics.append(diagnostic) }
+    }
 }

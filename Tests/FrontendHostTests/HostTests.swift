@@ -120,4 +120,19 @@ struct HostTests {
             try await group.waitForAll()
         }
     }
+
+    @Test func `the definition of the README's example is valid`() throws {
+        let readme = FilePath(#filePath).removingLastComponent().removingLastComponent()
+            .removingLastComponent().appending("Protocol").appending("README.md")
+        let text = String(
+            decoding: try Descriptor.open(host: readme).readToEnd(byteLimit: 1 << 20),
+            as: UTF8.self
+        )
+        let start = try #require(text.firstRange(of: #"{"json": "#)).upperBound
+        let end = try #require(text[start...].firstRange(of: "}}})")).lowerBound
+        let definition = try LLB.Definition(
+            json: JSONValue(parsing: Array(text[start..<end].utf8))
+        )
+        #expect(try definition.graph().vertices.count == 1)
+    }
 }

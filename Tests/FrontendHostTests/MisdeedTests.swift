@@ -36,14 +36,22 @@ struct MisdeedTests {
 
     @Test(arguments: [
         Case("print-at-start", .textOnStandardOutput, #""WARNING: deprecated option\n""#),
-        Case("crash-at-start", .exited, "was ended by signal 11 (SIGSEGV) before returning a result"),
+        Case(
+            "crash-at-start",
+            .exited,
+            "was ended by signal 11 (SIGSEGV) before returning a result"
+        ),
         Case("exit-at-start", .exited, "exited with status 3 before returning a result"),
         Case("exit-at-start", .exited, "    cannot find my configuration"),
         Case("speak-http2", .gatewayProtocol, "speaks BuildKit's gateway protocol"),
         Case("close-stdout", .exited, "closed its stdout before returning a result"),
         Case("refuse-version", .incompatible, "refuses to work: speaks protocol 3.0"),
         Case("choose-unknown-version", .incompatible, "chose protocol 9.1, which was not offered"),
-        Case("say-nothing-of-version", .malformedResult, #"result of "initialize" lacks "protocol""#),
+        Case(
+            "say-nothing-of-version",
+            .malformedResult,
+            #"result of "initialize" lacks "protocol""#
+        ),
     ])
     func `before the build`(_ expected: Case) async throws {
         try check(expected, try await misbehave(expected.mode, early: true))
@@ -69,7 +77,11 @@ struct MisdeedTests {
     // MARK: During the build
 
     @Test(arguments: [
-        Case("print", .textOnStandardOutput, #"wrote text to stdout, which carries the protocol: "progress: 50 %\u{1b}[2J"#),
+        Case(
+            "print",
+            .textOnStandardOutput,
+            #"wrote text to stdout, which carries the protocol: "progress: 50 %\u{1b}[2J"#
+        ),
         Case("hang", .silent, "has been silent for 0.8 seconds while the engine owed it nothing"),
         Case("crash", .exited, "bad/frontend 0.1.0 was ended by signal 11 (SIGSEGV)"),
         Case("exit-3", .exited, "exited with status 3 before returning a result"),
@@ -79,13 +91,25 @@ struct MisdeedTests {
         Case("oversize-frame", .oversize, "sent a 16777215-byte message; the limit is 4194304"),
         Case("oversize-blob", .oversize, "9007199254740991 bytes of blobs; the limit is 67108864"),
         Case("endless-depth", .malformedMessage, "more than 64 values inside each other"),
-        Case("duplicate-members", .malformedMessage, #"member "method" stands twice in one object"#),
+        Case(
+            "duplicate-members",
+            .malformedMessage,
+            #"member "method" stands twice in one object"#
+        ),
         Case("bad-utf8", .malformedMessage, "frame 2 is not valid JSON at byte"),
         Case("no-json", .malformedMessage, "a message is one JSON object"),
         Case("batch", .malformedMessage, "a message is one JSON object"),
-        Case("unannounced-stream", .frameOrder, "frame 2 is on stream 7, which no message announced"),
+        Case(
+            "unannounced-stream",
+            .frameOrder,
+            "frame 2 is on stream 7, which no message announced"
+        ),
         Case("answer-nobody", .identifier, "answered request 77, which is not open"),
-        Case("same-number-twice", .identifier, "sent a second request 5 while the first one is open"),
+        Case(
+            "same-number-twice",
+            .identifier,
+            "sent a second request 5 while the first one is open"
+        ),
         Case("no-refs", .malformedResult, #"result of "build" lacks "refs""#),
         Case("no-ref", .malformedResult, #""result.refs[0]" lacks "ref""#),
         Case("unknown-ref", .malformedResult, #"no ref "r999" is held"#),
@@ -151,7 +175,8 @@ struct MisdeedTests {
     }
 
     @Test(arguments: [
-        ("million-operations", "solve: badDefinition"), ("broken-definition", "solve: badDefinition"),
+        ("million-operations", "solve: badDefinition"),
+        ("broken-definition", "solve: badDefinition"),
         ("released-ref", "solve: invalidParams"), ("too-many-refs", "solve: limit"),
     ])
     func `a bad request is refused and the frontend told why`(

@@ -30,7 +30,8 @@ struct SyntaxDirectiveTests {
     }
 
     @Test(arguments: [
-        "", "FROM a", "\n# syntax=a", " # syntax=a", "# comment\n# syntax=a", "# syntax", "# syntax=",
+        "", "FROM a", "\n# syntax=a", " # syntax=a", "# comment\n# syntax=a", "# syntax",
+        "# syntax=",
         "# syntax=  ", "# other=1\n# syntax=a", "# escape=a\n# escape=b\n# syntax=a", "# syn tax=a",
         "# 1syntax=a", "#!x", "/ syntax=a", "{\"syntax\":1}", "{\"syntax\":\"a\"} x", "{", "[]",
         "{\"Syntax\":\"a\"}",
@@ -53,7 +54,9 @@ struct SyntaxDirectiveTests {
         let name = "kiln-locator-\(randomToken())"
         let root = try Directory(host: FilePath("/tmp/\(name)"), createMode: 0o755)
         defer { try? Directory(host: "/tmp").removeTree(name: name) }
-        for (folder, frontend) in [("home", "dockerfile"), ("more", "acme"), ("more", "dockerfile")] {
+        for (folder, frontend) in [
+            ("home", "dockerfile"), ("more", "acme"), ("more", "dockerfile"),
+        ] {
             _ = try root.makeDirectories(folder).createFile(
                 "kiln-frontend-\(frontend)",
                 mode: 0o755
@@ -111,8 +114,14 @@ struct SyntaxDirectiveTests {
                 ("\n", "nothing", .unknownFrontend, "no kiln-frontend-nothing in \(path)/home"),
                 ("\n", "\(path)/plain", .unknownFrontend, "no executable file"),
                 ("\n", "\(path)/home", .unknownFrontend, "no executable file"),
-                ("# escape=`\n# syntax=acme/spec:1", nil, .unknownFrontend, "F202 Buildfile:2: frontend \"acme/spec:1\""),
-                ("# syntax=acme/Spec:1", nil, .badReference, "F201 Buildfile:1: cannot parse syntax \"acme/Spec:1\""),
+                (
+                    "# escape=`\n# syntax=acme/spec:1", nil, .unknownFrontend,
+                    "F202 Buildfile:2: frontend \"acme/spec:1\""
+                ),
+                (
+                    "# syntax=acme/Spec:1", nil, .badReference,
+                    "F201 Buildfile:1: cannot parse syntax \"acme/Spec:1\""
+                ),
                 (
                     "# syntax=docker/dockerfile@sha256:\(String(repeating: "a", count: 64))", nil,
                     .unknownFrontend, "is pinned to an image by digest"

@@ -3,7 +3,7 @@
 import FrontendProtocol
 import Testing
 
-/// P-MSG-*, P-BLOB-*, P-ID-*: the state machine of one end.
+/// P-MSG-*, P-BLOB-*, P-ID-* of `Protocol/SPEC.md`: the state machine of one end.
 struct ConnectionTests {
     private typealias Event = ProtocolConnection.Event
 
@@ -106,7 +106,8 @@ struct ConnectionTests {
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"params\":[1]}",
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\",\"result\":{}}",
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{},\"error\":{\"code\":1,\"message\":\"\"}}",
-        "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":true}", "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":1}",
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":true}",
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":1}",
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"message\":\"\"}}",
         "{\"jsonrpc\":\"2.0\",\"result\":{}}",
         "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"eh\"}}",
@@ -116,7 +117,9 @@ struct ConnectionTests {
     }
 
     @Test func `tells where JSON is wrong`() {
-        let found = engine(message("{\"jsonrpc\":\"2.0\",\"method\":\"log\"}") + message("{\"a\":?}"))
+        let found = engine(
+            message("{\"jsonrpc\":\"2.0\",\"method\":\"log\"}") + message("{\"a\":?}")
+        )
         #expect(found.events.count == 1)
         #expect(
             found.violation?.message == "frame 2 is not valid JSON at byte 5: unexpected \"?\""
@@ -204,7 +207,10 @@ struct ConnectionTests {
     }
 
     @Test func `an answer too large for the session becomes a failure`() throws {
-        var connection = ProtocolConnection(role: .engine, limits: ProtocolLimits(messageBytes: 300))
+        var connection = ProtocolConnection(
+            role: .engine,
+            limits: ProtocolLimits(messageBytes: 300)
+        )
         _ = feed(&connection, message("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"readDir\"}"))
         let pieces = connection.answer(
             1,
@@ -294,7 +300,8 @@ struct ConnectionTests {
             let found = engine(request(announcement), limits: limits)
             #expect(found.violation?.code == .oversize, "\(announcement)")
         }
-        let growing = request("{\"blob\":1,\"size\":null}") + frame(1, Array(repeating: 0, count: 11))
+        let growing =
+            request("{\"blob\":1,\"size\":null}") + frame(1, Array(repeating: 0, count: 11))
         #expect(engine(growing, limits: limits).violation?.code == .oversize)
         let many = (0..<1025).map { "{\"blob\":\($0 * 2 + 1),\"size\":0}" }.joined(separator: ",")
         #expect(engine(request("[\(many)]")).violation?.code == .oversize)

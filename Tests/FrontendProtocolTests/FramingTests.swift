@@ -3,13 +3,16 @@
 import FrontendProtocol
 import Testing
 
-/// P-FRAME-*: bytes to frames.
+/// P-FRAME-* of `Protocol/SPEC.md`: bytes to frames.
 struct FramingTests {
     private func frame(_ stream: UInt32, _ payload: [UInt8], length: UInt32? = nil) -> [UInt8] {
         bigEndian(length ?? UInt32(payload.count)) + bigEndian(stream) + payload
     }
 
-    private func violation(_ bytes: [UInt8], limits: ProtocolLimits = .standard)
+    private func violation(
+        _ bytes: [UInt8],
+        limits: ProtocolLimits = .standard
+    )
         -> ProtocolViolation?
     {
         var decoder = FrameDecoder(limits: limits)

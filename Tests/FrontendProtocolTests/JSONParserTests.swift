@@ -3,7 +3,7 @@
 import FrontendProtocol
 import Testing
 
-/// P-JSON-*: what text a message may be.
+/// P-JSON-* of `Protocol/SPEC.md`: what text a message may be.
 struct JSONParserTests {
     private func reason(_ text: String) -> JSONError.Reason? { reason(Array(text.utf8)) }
 
@@ -83,9 +83,12 @@ struct JSONParserTests {
         #expect(reason([0xEF, 0xBB, 0xBF] + Array("{}".utf8)) == .byteOrderMark)
     }
 
-    @Test(arguments: [
-        [0xFF], [0xC0, 0x80], [0xC3], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xFF], [0xC0, 0x80], [0xC3], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80],
+            [0xE2, 0x82],
+        ] as [[UInt8]]
+    )
     func `refuses strings that are not UTF-8`(_ bad: [UInt8]) {
         #expect(reason(Array("{\"a\":\"".utf8) + bad + Array("\"}".utf8)) == .badUTF8)
         #expect(reason(Array("{\"a\":\"\\n".utf8) + bad + Array("\"}".utf8)) == .badUTF8)
@@ -122,13 +125,17 @@ struct JSONParserTests {
     }
 
     @Test func `every prefix of a message is refused`() {
-        let text = Array("{\"a\":[1,-2.5e3,\"\\u00e9\\ud83d\\ude00\",null,true],\"b\":{\"c\":\"d\"}}".utf8)
+        let text = Array(
+            "{\"a\":[1,-2.5e3,\"\\u00e9\\ud83d\\ude00\",null,true],\"b\":{\"c\":\"d\"}}".utf8
+        )
         #expect(reason(text) == nil)
         for end in 0..<text.count { #expect(reason(Array(text[..<end])) != nil, "\(end) bytes") }
     }
 
     @Test func `no single changed byte crashes the reader`() {
-        let text = Array("{\"a\":[1,-2.5e3,\"\\u00e9\\ud83d\\ude00\",null,true],\"b\":{\"c\":\"d\"}}".utf8)
+        let text = Array(
+            "{\"a\":[1,-2.5e3,\"\\u00e9\\ud83d\\ude00\",null,true],\"b\":{\"c\":\"d\"}}".utf8
+        )
         for index in text.indices {
             for byte in UInt8.min...UInt8.max {
                 var changed = text

@@ -46,7 +46,13 @@ struct WireTests {
         ),
         Wire.Build.Answer(
             results: [
-                .init(id: "linux/arm/v7", platform: arm, ref: nil, config: [1], metadata: ["k": []]),
+                .init(
+                    id: "linux/arm/v7",
+                    platform: arm,
+                    ref: nil,
+                    config: [1],
+                    metadata: ["k": []]
+                ),
                 .init(id: "", platform: nil, ref: "r2"),
             ],
             isIndex: true,
@@ -59,7 +65,8 @@ struct WireTests {
         Wire.ReadFile(ref: nil, path: "a/b", offset: 5, length: 7),
         Wire.ReadFile(ref: "r", path: ""), Wire.ReadFile.Answer(data: [1], isEnd: false),
         Wire.ReadDirectory(ref: "r", path: "/", pattern: "*.c"),
-        Wire.ReadDirectory.Answer(entries: [file]), Wire.Stat(ref: nil, path: "x", followSymlinks: true),
+        Wire.ReadDirectory.Answer(entries: [file]),
+        Wire.Stat(ref: nil, path: "x", followSymlinks: true),
         file,
         Wire.ResolveSource(
             identifier: "docker-image://a",
@@ -127,8 +134,14 @@ struct WireTests {
         for (text, expected) in [
             ({ _ = try Wire.Build.answer([:]) }, "result of \"build\" lacks \"refs\""),
             ({ _ = try Wire.Solve.answer([:]) }, "result of \"solve\" lacks \"ref\""),
-            ({ _ = try Wire.Initialize.answer([:]) }, "result of \"initialize\" lacks \"protocol\""),
-            ({ _ = try Wire.ReadFile.answer(["data": ""]) }, "result of \"readFile\" lacks \"eof\""),
+            (
+                { _ = try Wire.Initialize.answer([:]) },
+                "result of \"initialize\" lacks \"protocol\""
+            ),
+            (
+                { _ = try Wire.ReadFile.answer(["data": ""]) },
+                "result of \"readFile\" lacks \"eof\""
+            ),
             (
                 { _ = try Wire.Build.answer(["refs": [["id": "a"]]]) },
                 "result of \"build\" is malformed: \"result.refs[0]\" lacks \"ref\""
@@ -155,7 +168,9 @@ struct WireTests {
         #expect(throws: ProtocolFailure.self) {
             try Wire.ResolveSource(params: ["identifier": "a", "mode": "sometimes"])
         }
-        #expect(throws: ProtocolFailure.self) { try Wire.Log(params: ["message": "", "level": "loud"]) }
+        #expect(throws: ProtocolFailure.self) {
+            try Wire.Log(params: ["message": "", "level": "loud"])
+        }
         #expect(try Wire.Log(params: ["message": "m", "colour": [1]]) == Wire.Log(message: "m"))
     }
 
