@@ -60,6 +60,7 @@ package struct FrontendHost: Sendable {
         _ relay: CancellationRelay
     ) async throws -> FrontendResult<Bridge.Ref> {
         let spec = try await spec(for: executable)
+        if relay.isCancelled { throw CancellationError() }
         do {
             return try await launcher.withProcess(spec) { process in
                 let session = FrontendSession(
