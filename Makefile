@@ -13,7 +13,8 @@ demo: setup release
 
 ## Installs what is missing and runs every test.
 test: setup build
-	KILN_BIN=$(CURDIR)/$(DEBUG) swift test --skip-build
+	# One test a core: more at once only wait for each other, and time limits then measure the queue.
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$$(nproc) KILN_BIN=$(CURDIR)/$(DEBUG) swift test --skip-build
 
 ## Debug build of everything, tests included.
 build:
