@@ -278,6 +278,21 @@ import Testing
         #expect(try await Solver().text(try maker.graph(), top) == "top(copy(base(),stage()))")
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func `runs stages that two copies in a row take from side by side`() async throws {
+        // Only when both stages run at the same time can this end.
+        let barrier = Barrier()
+        var maker = GraphMaker()
+        for name in ["a", "b"] { maker.add(name) { $0.onRun = { _ in try await barrier.pass() } } }
+        maker.add("first", ["a"]) { $0.digestible = [0] }
+        let top = maker.add("second", ["first", "b"]) { $0.digestible = [1] }
+        let graph = try maker.graph()
+        async let text = Solver().text(graph, top)
+        await barrier.arrivals(2)
+        barrier.open()
+        #expect(try await text == "second(first(a()),b())")
+    }
+
     @Test func `asks sources for their cache maps side by side`() async throws {
         let barrier = Barrier()
         var maker = GraphMaker()

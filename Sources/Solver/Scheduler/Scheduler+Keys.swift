@@ -232,6 +232,7 @@ extension Scheduler {
                 other.pendingKeyCount -= 1
                 if other.pendingKeyCount == 0 { enqueue(other) }
             }
+            if !key.isKnown { startContent(other, dependant.link) }
         }
         if !key.isKnown { spreadNewness(from: active) }
         enqueue(active)
@@ -249,8 +250,19 @@ extension Scheduler {
 
     // MARK: Surely new
 
+    /// Begins to make a new input that can only be found by its content.
+    ///
+    /// Without it the key cannot be known, so waiting for the other keys first would only make independent inputs run one
+    /// after the other.
+    private mutating func startContent(_ active: ActiveVertex, _ index: Int) {
+        if active.keyPhase == .awaitingKeys, active.isDigestible(index) { holdResult(active, index) }
+    }
+
     /// Looks for an input that makes any lookup useless, once the rules are known.
     private mutating func noteNewInputs(_ active: ActiveVertex, _ map: CacheMap) {
+        for index in active.links.indices where isNew(active.links[index].source) {
+            startContent(active, index)
+        }
         let hasNewInput = active.links.indices.contains { index in
             map.inputs[index].contentDigest == nil && isNew(active.links[index].source)
         }
@@ -270,7 +282,9 @@ extension Scheduler {
         var pending = [first]
         while let active = pending.popLast() {
             for dependant in active.dependants {
-                guard let other = vertices[dependant.vertex], !other.isSurelyNew,
+                guard let other = vertices[dependant.vertex] else { continue }
+                startContent(other, dependant.link)
+                guard !other.isSurelyNew,
                     other.keyPhase != .idle, other.keyPhase != .keyed,
                     let map = other.map, map.inputs[dependant.link].contentDigest == nil
                 else { continue }
