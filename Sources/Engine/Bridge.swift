@@ -62,6 +62,8 @@ final class BuildBridge: FrontendBridge {
     private let job: Job
     private let events: BuildEventStream
     private let resolveMode: Wire.ResolveSource.Mode
+    /// When the frontend said its first word.
+    private let frontendStart = Mutex<Timestamp?>(nil)
 
     init(
         services: EngineServices,
@@ -190,6 +192,12 @@ final class BuildBridge: FrontendBridge {
 
     func log(_ entry: FrontendLogEntry) {
         guard entry.origin != .message || entry.level != .debug else { return }
+        let start = frontendStart.withLock { start -> Timestamp? in
+            if start != nil { return nil }
+            start = .now
+            return start
+        }
+        if let start { events.send(.vertex(Self.frontendEvent(started: start))) }
         events.send(
             .log(
                 LogEvent(
@@ -206,8 +214,23 @@ final class BuildBridge: FrontendBridge {
         events.send(.warning(WarningEvent(diagnostic)))
     }
 
-    /// The vertex that a frontend's own words are shown under.
-    static let frontendVertex = Digest.of("kiln frontend")
+    /// Ends the step that a frontend's own words were shown under, if it had any.
+    func finishFrontend() {
+        guard let start = frontendStart.withLock({ $0 }) else { return }
+        events.send(.vertex(Self.frontendEvent(started: start, completed: .now)))
+    }
+
+    /// The step that a frontend's own words are shown under.
+    private static let frontendVertex = Digest.of("kiln frontend")
+
+    private static func frontendEvent(started: Timestamp, completed: Timestamp? = nil) -> VertexEvent {
+        VertexEvent(
+            digest: frontendVertex,
+            name: "[internal] output of the frontend",
+            started: started,
+            completed: completed
+        )
+    }
 }
 
 extension FileInfo {

@@ -96,6 +96,7 @@ struct Build {
             workerPlatforms: [Platform.host.normalized]
         )
         frontendRequest.commandLine = choice.commandLine
+        defer { bridge.finishFrontend() }
         do {
             return try await services.frontends.build(
                 choice.executable,

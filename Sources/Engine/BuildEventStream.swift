@@ -88,12 +88,12 @@ final class BuildEventStream: Sendable {
         }
     }
 
-    /// Runs work of the engine itself as a step of its own, so that it shows.
+    /// Runs work of the engine itself as a step of its own, so that it shows. Steps of one name are one step.
     func withStep<Value>(
         _ name: String,
         _ body: (_ vertex: Digest) async throws -> Value
     ) async throws -> Value {
-        let vertex = Digest.of("step \(name) \(UInt64.random(in: .min ... .max))")
+        let vertex = Digest.of("step \(name)")
         let started = Timestamp.now
         send(.vertex(VertexEvent(digest: vertex, name: name, started: started)))
         do {

@@ -8,12 +8,15 @@ struct PlainProgress: ProgressRenderer {
     private var table = StepTable()
     /// The step whose lines were written last; a header is repeated when another one gets a word.
     private var current: Digest?
+    /// Steps whose end was told, and that said nothing since.
+    private var ended: Set<Digest> = []
 
     mutating func show(_ event: BuildEvent) {
         switch event {
         case .vertex(let vertex): show(vertex)
         case .log(let log):
             guard let (step, lines) = table.apply(log), !lines.isEmpty else { return }
+            ended.remove(log.vertex)
             header(log.vertex, step)
             let elapsed = step.started.map { max(0, log.timestamp.seconds(since: $0)) }
             let text = lines.map { "#\(step.number) \(decimals(elapsed ?? 0, 3)) \($0)\n" }
@@ -30,6 +33,9 @@ struct PlainProgress: ProgressRenderer {
     private mutating func show(_ event: VertexEvent) {
         let rest = event.completed == nil ? nil : table.flush(event.digest)
         guard let (before, step) = table.apply(event) else { return }
+        // A step may end several times, as when its result is wanted after its key: once is enough to say so.
+        if event.error == nil, rest == nil, ended.contains(event.digest) { return }
+        if event.completed != nil { ended.insert(event.digest) }
         if let rest {
             header(event.digest, step)
             writeError("#\(step.number) \(decimals(step.seconds(now: .now), 3)) \(rest)\n")
