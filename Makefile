@@ -43,7 +43,7 @@ tsan:
 	swift test --sanitize=thread --scratch-path .build-tsan --filter 'SolverTests|SimulationTests|FrontendProtocolTests'
 
 bench: release
-	dev/bench $(RELEASE)
+	Benchmarks/bench $(RELEASE)
 
 ## The exam: make corpus CORPUS=DIR
 corpus:
