@@ -17,16 +17,22 @@ public enum BuildEvent: Sendable {
 
 /// The state of one step.
 public struct VertexEvent: Sendable {
+    /// The digest of the operation.
     public var digest: Digest
+    /// The steps it builds upon.
     public var inputs: [Digest]
+    /// What people call it.
     public var name: String
+    /// When it began; `nil` until then.
     public var started: Timestamp?
+    /// When it ended; `nil` until then.
     public var completed: Timestamp?
     /// Whether the result came from the cache.
     public var cached: Bool
     /// Why the step failed.
     public var error: String?
 
+    /// Takes the parts as they are.
     public init(
         digest: Digest,
         inputs: [Digest] = [],
@@ -48,6 +54,7 @@ public struct VertexEvent: Sendable {
 
 /// Progress within a step.
 public struct StatusEvent: Sendable {
+    /// The step.
     public var vertex: Digest
     /// What advances, unique within the step, such as a layer's digest.
     public var id: String
@@ -55,10 +62,14 @@ public struct StatusEvent: Sendable {
     public var current: Int64
     /// Bytes or items in all; 0 when unknown.
     public var total: Int64
+    /// When it happened.
     public var timestamp: Timestamp
+    /// When it began; `nil` until then.
     public var started: Timestamp?
+    /// When it ended; `nil` until then.
     public var completed: Timestamp?
 
+    /// Takes the parts as they are.
     public init(
         vertex: Digest,
         id: String,
@@ -83,11 +94,16 @@ public struct LogEvent: Sendable {
     /// Which output of the step the bytes came from.
     public enum Stream: Int, Sendable { case output = 1, error = 2 }
 
+    /// The step.
     public var vertex: Digest
+    /// Which output of the step they came from.
     public var stream: Stream
+    /// The bytes, as they were written.
     public var bytes: [UInt8]
+    /// When it happened.
     public var timestamp: Timestamp
 
+    /// Takes the parts as they are.
     public init(vertex: Digest, stream: Stream, bytes: [UInt8], timestamp: Timestamp) {
         self.vertex = vertex
         self.stream = stream
@@ -98,14 +114,18 @@ public struct LogEvent: Sendable {
 
 /// A finding of a frontend.
 public struct WarningEvent: Sendable {
+    /// The step.
     public var vertex: Digest?
     /// One line.
     public var short: String
+    /// Further lines.
     public var detail: [String]
+    /// Where to read more.
     public var url: String?
     /// File and lines it is about, such as `Dockerfile:3`.
     public var location: String?
 
+    /// Takes the parts as they are.
     public init(
         vertex: Digest? = nil,
         short: String,

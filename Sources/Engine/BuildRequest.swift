@@ -33,14 +33,19 @@ public struct BuildRequest: Sendable {
         case llb([UInt8])
     }
 
+    /// Where the main context comes from.
     public var context: Context
+    /// Where the build file comes from.
     public var buildFile: BuildFile = .automatic
+    /// What runs the build.
     public var definition: Definition = .frontend
     /// A frontend's name or the path of its executable; `nil` leaves the choice to the build file.
     public var frontend: String?
     /// Stage to build; `nil` means the frontend's default.
     public var target: String?
+    /// Build arguments by name.
     public var buildArguments: [String: String] = [:]
+    /// Labels of the image by name.
     public var labels: [String: String] = [:]
     /// Named contexts: name to directory path, `docker-image://…`, `oci-layout://…` or remote address.
     public var namedContexts: [String: String] = [:]
@@ -58,15 +63,20 @@ public struct BuildRequest: Sendable {
     public var entitlements: Set<String> = []
     /// Further options, handed to the frontend as they are.
     public var frontendOptions: [String: String] = [:]
+    /// Where the result goes; empty keeps it in the cache.
     public var outputs: [Output] = []
 
+    /// Takes the parts as they are; all else keeps its default.
     public init(context: Context) { self.context = context }
 }
 
 /// Where a secret's value comes from. The value is read when a step asks for it, never stored.
 public enum Secret: Sendable, Hashable {
+    /// The content of a file.
     case file(FilePath)
+    /// The value of a variable of the environment.
     case environment(String)
+    /// The bytes themselves.
     case bytes([UInt8])
 }
 
@@ -87,6 +97,7 @@ public struct Output: Sendable {
         case standardOutput
     }
 
+    /// Takes the parts as they are; all else keeps its default.
     public init(type: String, attributes: [String: String] = [:], destination: Destination? = nil) {
         self.type = type
         self.attributes = attributes
@@ -103,5 +114,6 @@ public struct BuildResponse: Sendable {
     /// Steps in all.
     public var stepCount = 0
 
+    /// Takes the parts as they are; all else keeps its default.
     public init() {}
 }

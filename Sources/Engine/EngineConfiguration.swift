@@ -12,6 +12,7 @@ public struct EngineConfiguration: Sendable {
     /// Where the bundled frontends and `kiln-sandbox` stand; `nil` = beside the running program.
     public var programDirectory: FilePath?
 
+    /// Takes the parts as they are.
     public init(
         stateDirectory: FilePath,
         parallelStepCount: Int? = nil,

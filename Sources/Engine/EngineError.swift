@@ -22,6 +22,7 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         case environment
     }
 
+    /// What kind of failure it is.
     public let code: Code
     /// The sentence for the user.
     public let message: String
@@ -31,6 +32,7 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         self.message = message
     }
 
+    /// The sentence for the user.
     public var description: String { message }
 
     var isMissingFile: Bool { code == .missingFile }
