@@ -28,7 +28,16 @@ public final class Engine: Sendable {
         let (services, notices) = try await blocking {
             let state = try StateDirectory(path: configuration.stateDirectory)
             let content = try ContentStore(state: state)
-            let snapshots = try SnapshotStore(state: state, content: content)
+            let launcher = try Launcher(
+                cache: try state.root.makeDirectories("cache/sandbox", mode: 0o700),
+                executable: configuration.programDirectory.map { $0.appending("kiln-sandbox") }
+            )
+            // The kernel must be able to mount what the file system can carry.
+            let snapshots = try SnapshotStore(
+                state: state,
+                content: content,
+                mode: launcher.capabilities.hasOverlay && !configuration.copiesTrees ? nil : .copy
+            )
             let registry = RegistryClient(
                 configuration: RegistryConfiguration(),
                 content: content
@@ -38,10 +47,6 @@ public final class Engine: Sendable {
                 content: content,
                 snapshots: snapshots,
                 fetcher: OriginFetcher(registry: registry, content: content, snapshots: snapshots)
-            )
-            let launcher = try Launcher(
-                cache: try state.root.makeDirectories("cache/sandbox", mode: 0o700),
-                executable: configuration.programDirectory.map { $0.appending("kiln-sandbox") }
             )
             let services = EngineServices(
                 state: state,

@@ -12,6 +12,9 @@ public struct EngineConfiguration: Sendable {
     /// Where the bundled frontends and `kiln-sandbox` stand; `nil` = beside the running program.
     public var programDirectory: FilePath?
 
+    /// Whether steps get copies of their trees even where overlayfs works; `KILN_COPY_TREES=1` in the environment.
+    public var copiesTrees = Environment.value(of: "KILN_COPY_TREES") == "1"
+
     /// Takes the parts as they are.
     public init(
         stateDirectory: FilePath,
