@@ -30,7 +30,7 @@ package struct CopyOptions: Sendable, Hashable {
     package var includePatterns: [String] = []
     /// Patterns, relative to the source, of what is left out; they win.
     package var excludePatterns: [String] = []
-    /// Paths of which each must be found when there are include patterns.
+    /// Paths in the source tree of which each must be found when there are include patterns.
     package var requiredPaths: [String] = []
 
     package init() {}

@@ -83,21 +83,26 @@ private final class TreeCopy {
             if unpacked { return }
         }
         let isDirectory = node.entry.isDirectory
-        try makeDestination(destination, asDirectory: isDirectory && options.copyDirectoryContents)
+        try makeDestination(
+            destination,
+            content: isDirectory && options.copyDirectoryContents ? node.entry : nil
+        )
         var target = try writer.resolve(TreePath.clean(destination))
         let standing = try writer.entry(target)
         if standing?.isDirectory == true, !(isDirectory && options.copyDirectoryContents) {
             target = TreePath.join(target, TreePath.split(source).name)
         }
-        try copyTree(resolved, node, to: target)
+        try copyTree(source, resolved, node, to: target)
     }
 
     /// Makes the directories a destination needs, where the action asks for that.
-    private func makeDestination(_ destination: String, asDirectory: Bool) throws {
+    ///
+    /// - Parameter content: The source when it is a directory whose content is copied: a directory made for it has its
+    ///   time, but not its owner and mode.
+    private func makeDestination(_ destination: String, content: LayerEntry?) throws {
         let clean = TreePath.clean(destination)
         let isDirectory = destination.hasSuffix("/") || destination.hasSuffix("/.")
-        let needed = isDirectory || asDirectory ? clean : TreePath.split(clean).directory
-        let resolved = try writer.resolve(needed)
+        let needed = isDirectory || content != nil ? clean : TreePath.split(clean).directory
         guard options.createDestinationPath else {
             let parent = TreePath.split(clean).directory
             if try writer.entry(writer.resolve(parent))?.isDirectory != true {
@@ -108,20 +113,18 @@ private final class TreeCopy {
             }
             return
         }
-        // A source directory that is copied whole makes its own last directory, with its own mode.
-        if asDirectory, !isDirectory {
+        if content != nil {
             try makeParents(writer.resolve(TreePath.split(clean).directory), asked: destination)
-        } else {
-            try makeParents(resolved, asked: destination)
         }
+        try makeParents(writer.resolve(needed), time: content?.mtime, asked: destination)
     }
 
-    private func makeParents(_ path: String, asked: String) throws {
+    private func makeParents(_ path: String, time: FileStatus.Time? = nil, asked: String) throws {
         if path.isEmpty { return }
         let metadata = writer.metadata(
             mode: options.mode ?? 0o755,
             options.owner,
-            options.timestamp
+            options.timestamp ?? time
         )
         try writer.makeDirectories(path, metadata, asked: asked)
     }
@@ -164,7 +167,13 @@ private final class TreeCopy {
         var excludeMatches: ParentMatches?
     }
 
-    private func copyTree(_ source: String, _ node: UnionView.Node, to path: String) throws {
+    /// - Parameter asked: The source as the action names it, which required paths start with.
+    private func copyTree(
+        _ asked: String,
+        _ source: String,
+        _ node: UnionView.Node,
+        to path: String
+    ) throws {
         var stack = [Step(source: source, node: node, relative: "", path: path)]
         while let step = stack.popLast() {
             var isChosen = true
@@ -184,7 +193,7 @@ private final class TreeCopy {
             } else if step.node.entry.isDirectory, include != nil {
                 isChosen = false
             }
-            if isChosen, !requiredPaths.isEmpty { noteFound(step.relative) }
+            if isChosen, !requiredPaths.isEmpty { noteFound(TreePath.join(asked, step.relative)) }
             guard step.node.entry.isDirectory else {
                 if isChosen { try copyEntry(step) }
                 continue
@@ -215,9 +224,9 @@ private final class TreeCopy {
         }
     }
 
-    private func noteFound(_ relative: String) {
+    private func noteFound(_ path: String) {
         requiredPaths = requiredPaths.filter { required in
-            relative != required && !relative.hasPrefix(required + "/")
+            path != required && !path.hasPrefix(required + "/")
         }
     }
 

@@ -75,8 +75,11 @@ struct AccountLookup {
         return home.isEmpty ? (user == 0 ? "/root" : "/") : home
     }
 
-    /// The number of a user's name.
-    func userID(_ name: String) throws(EngineError) -> UInt32 { try account(name).user }
+    /// The numbers of a user's name and of its account's group.
+    func userAndGroupID(_ name: String) throws(EngineError) -> (user: UInt32, group: UInt32) {
+        let account = try account(name)
+        return (account.user, account.group)
+    }
 
     /// The number of a group's name or number.
     func groupID(_ name: String) throws(EngineError) -> UInt32 {

@@ -86,8 +86,11 @@ struct FileOperation: DefinedOperation {
         }
         var owner = TreeOwner.root
         switch option.user.user {
-        case .byID(let id): owner.uid = id
-        case .byName(let named): owner.uid = try await accounts(named).userID(named.name)
+        // Without a group, a name brings its account's group, and a number is its own group.
+        case .byID(let id): owner = TreeOwner(uid: id, gid: id)
+        case .byName(let named):
+            let (user, group) = try await accounts(named).userAndGroupID(named.name)
+            owner = TreeOwner(uid: user, gid: group)
         case nil: break
         }
         switch option.group.user {
@@ -149,7 +152,8 @@ private struct FileStep: Sendable {
     private func options(_ copy: Pb_FileActionCopy) -> TreeCopyOptions {
         var options = TreeCopyOptions()
         options.owner = owner
-        options.mode = copy.mode < 0 ? nil : UInt32(bitPattern: copy.mode)
+        // A symbolic mode wins; the octal one then means nothing, not even for the directories made on the way.
+        options.mode = copy.mode < 0 || !copy.modeStr.isEmpty ? nil : UInt32(bitPattern: copy.mode)
         options.modeChange = copy.modeStr
         options.timestamp = Self.time(copy.timestamp)
         options.followSymlink = copy.followSymlink
