@@ -223,7 +223,7 @@ let package = Package(
         tests("DockerfileSyntaxTests", ["DockerfileSyntax"]),
         tests("DockerfileConversionTests", ["DockerfileConversion", "DockerfileSyntax", "LLB", "LLBMessages", "OCI", protobuf]),
         tests("EngineTests", ["Engine", "LLB", "LinuxSystem", "OCI", system]),
-        tests("IntegrationTests", ["Engine", "LinuxSystem", "OCI", system]),
+        tests("IntegrationTests", ["Archives", "LinuxSystem", "OCI", "RegistryTestSupport", system]),
     ],
     swiftLanguageModes: [.v6]
 )

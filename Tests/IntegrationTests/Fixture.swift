@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FoundationEssentials
+import OCI
+import SystemPackage
+import Testing
+
+/// One build below `Tests/Fixtures/dockerfiles`; the README there gives the meaning of `expect.json`.
+struct Fixture: Sendable, CustomTestStringConvertible {
+    static let directory = Kiln.repository.appending("Tests/Fixtures/dockerfiles")
+
+    /// All of them, by name.
+    static let all: [Fixture] =
+        ((try? FileManager.default.contentsOfDirectory(atPath: directory.string)) ?? [])
+        .sorted()
+        .filter {
+            FileManager.default.fileExists(atPath: directory.appending("\($0)/expect.json").string)
+        }
+        .map { Fixture(name: $0) }
+
+    let name: String
+
+    var testDescription: String { name }
+    var path: FilePath { Self.directory.appending(name) }
+
+    /// What must come of the build.
+    func expectation() throws -> JSONValue {
+        let data = try Data(contentsOf: URL(filePath: path.appending("expect.json").string))
+        return try JSONValue(parsing: [UInt8](data))
+    }
+
+    /// Arguments of `kiln` that build the fixture into an OCI layout.
+    func arguments(
+        _ options: JSONValue?,
+        into layout: String,
+        _ kiln: Kiln,
+        _ workspace: Workspace
+    ) throws -> [String] {
+        var result = ["build", "--progress", "rawjson", "-o", "type=oci,tar=false,dest=\(layout)"]
+        result += ["-f", path.appending(options?["file"]?.text ?? "Dockerfile").string]
+        result += ["--build-context", "busybox=oci-layout://\(kiln.base)"]
+        for name in ["target", "platform"] {
+            if let value = options?[name]?.text { result += ["--\(name)", value] }
+        }
+        for member in options?["build-args"]?.members ?? [] {
+            result += ["--build-arg", "\(member.name)=\(member.value.text ?? "")"]
+        }
+        for member in options?["labels"]?.members ?? [] {
+            result += ["--label", "\(member.name)=\(member.value.text ?? "")"]
+        }
+        for member in options?["contexts"]?.members ?? [] {
+            result += [
+                "--build-context", "\(member.name)=\(path.appending(member.value.text ?? ""))",
+            ]
+        }
+        for member in options?["secrets"]?.members ?? [] {
+            let file = try workspace.write("secret-\(member.name)", member.value.text ?? "")
+            result += ["--secret", "id=\(member.name),src=\(file)"]
+        }
+        return result + [path.appending(options?["context"]?.text ?? ".").string]
+    }
+}
+
+/// What differs between what is expected and what was found: objects are compared member by member, everything else
+/// whole, and `null` means that the member is absent or null.
+func differences(_ expected: JSONValue, _ found: JSONValue?, _ path: String) -> [String] {
+    if case .object(let members) = expected {
+        return members.flatMap { differences($0.value, found?[$0.name], "\(path).\($0.name)") }
+    }
+    let found = found ?? .null
+    if expected == found { return [] }
+    return ["\(path) is \(found.encodedText), expected \(expected.encodedText)"]
+}
