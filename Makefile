@@ -23,8 +23,8 @@ build:
 
 ## Release build of what users run.
 release:
-	swift build -c release --static-swift-stdlib --product kiln
-	swift build -c release --static-swift-stdlib --product kiln-frontend-dockerfile
+	swift build -c release --static-swift-stdlib -Xlinker -s --product kiln
+	swift build -c release --static-swift-stdlib -Xlinker -s --product kiln-frontend-dockerfile
 	dev/build-sandbox $(RELEASE)
 
 setup:
