@@ -40,40 +40,53 @@ extension TreeReader {
             include: include.isEmpty ? nil : try PatternMatcher(patterns: include),
             exclude: exclude.isEmpty ? nil : try PatternMatcher(patterns: exclude)
         )
-        let roots =
-            wildcard
-            ? try Wildcard.matches(
-                clean,
-                followLast: true,
-                resolve: { try resolve($0, followLast: $1) },
-                entry: { try view.node($0)?.entry },
-                children: { try view.children($0) }
-            )
-            : [try resolve(clean, followLast: true)]
-        for root in roots {
-            guard var node = try view.node(root) else {
+        let prefix = wildcard ? Wildcard.split(clean).plain : clean
+        for root in try roots(clean, prefix: prefix, wildcard: wildcard) {
+            guard var node = try view.node(root.resolved) else {
                 if wildcard { continue }
                 throw SnapshotError(.notFound, "cannot find \(TreePath.shown(path)): no such file or directory")
             }
-            var resolved = root
+            var resolved = root.resolved
             if followSymlinks, node.entry.isSymbolicLink {
-                resolved = try resolve(root)
-                node = try existing(resolved, asked: root)
+                resolved = try resolve(resolved)
+                node = try existing(resolved, asked: root.shown)
             }
             try selection.select(
                 resolved,
                 node,
-                shown: wildcard ? root : clean,
+                shown: root.shown,
                 leavesOutHeader: !wildcard && path.hasSuffix("/")
             )
         }
         for required in requiredPaths {
             let wanted = TreePath.clean(required)
-            if !selection.selected.contains(where: { $0.path.hasPrefix(wanted) }) {
+            if !selection.selected.contains(where: { $0.path.utf8.starts(with: wanted.utf8) }) {
                 throw SnapshotError(.notFound, "cannot find \(TreePath.shown(required)): no such file or directory")
             }
         }
-        return selection.digest(prefix: wildcard ? Wildcard.split(clean).plain : clean)
+        return selection.digest(prefix: prefix)
+    }
+
+    /// What a path or pattern names: where it stands, and the name it is selected under, which begins with the prefix as
+    /// it was asked for, whatever links that leads through.
+    private func roots(
+        _ path: String,
+        prefix: String,
+        wildcard: Bool
+    ) throws -> [(resolved: String, shown: String)] {
+        guard wildcard, Wildcard.isPattern(path) else {
+            return [(try resolve(path, followLast: false), path)]
+        }
+        let resolvedPrefix = try resolve(prefix)
+        return try Wildcard.matches(
+            path,
+            followLast: true,
+            resolve: { try resolve($0, followLast: $1) },
+            entry: { try view.node($0)?.entry },
+            children: { try view.children($0) }
+        ).map { match in
+            (match, TreePath.join(prefix, ContentSelector.rest(of: match, behind: resolvedPrefix)))
+        }
     }
 }
 
@@ -209,21 +222,19 @@ private struct ContentSelector {
             var isChosen = true
             var includeMatches = step.includeMatches
             var excludeMatches = step.excludeMatches
-            // The root itself is what was asked for, unless patterns say what of it counts.
-            if !step.relative.isEmpty || !step.node.entry.isDirectory {
-                let relative =
-                    step.relative.isEmpty ? TreePath.split(step.shown).name : step.relative
+            // A file that was named is copied whatever the patterns say, so it counts; of a directory they choose.
+            if !step.relative.isEmpty {
                 if let include {
-                    let result = include.matches(relative, parent: step.includeMatches)
+                    let result = include.matches(step.relative, parent: step.includeMatches)
                     includeMatches = result.results
                     isChosen = result.isMatch
                 }
                 if let exclude {
-                    let result = exclude.matches(relative, parent: step.excludeMatches)
+                    let result = exclude.matches(step.relative, parent: step.excludeMatches)
                     excludeMatches = result.results
                     if result.isMatch { isChosen = false }
                 }
-            } else if include != nil {
+            } else if include != nil, step.node.entry.isDirectory {
                 isChosen = false
             }
             guard step.node.entry.isDirectory else {
@@ -272,11 +283,19 @@ private struct ContentSelector {
         }
     }
 
+    /// A path as seen from a directory that it lies in; the whole path where it lies elsewhere.
+    static func rest(of path: String, behind directory: String) -> String {
+        if directory.isEmpty || !path.utf8.starts(with: directory.utf8) { return path }
+        let rest = path.utf8.dropFirst(directory.utf8.count)
+        guard let next = rest.first else { return "" }
+        return next == UInt8(ascii: "/") ? String(Substring(rest.dropFirst())) : path
+    }
+
     func digest(prefix: String) -> Digest {
         if selected.isEmpty { return ContentHash.empty }
         var digester = Digester()
         for (path, digest) in selected {
-            let rest = path.hasPrefix(prefix) ? String(path.dropFirst(prefix.count)) : path
+            let rest = Self.rest(of: path, behind: prefix)
             digester.update([0])
             digester.update(rest)
             digester.update([0])
