@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CArchive
+internal import Glibc
 package import LinuxSystem
 
 /// Reads tar archives with libarchive, entry by entry.
@@ -115,6 +116,39 @@ package import LinuxSystem
         return count
     }
 
+    /// Writes the rest of the current entry into an empty file; what is all zeros becomes a hole.
+    ///
+    /// - Parameter byteLimit: More bytes than this are refused with `tooLarge`, however few the archive has for them.
+    /// - Returns: The file's length in bytes.
+    package func extract(to file: Descriptor, byteLimit: Int64) throws -> UInt64 {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.bufferByteCount, alignment: 16)
+        defer { unsafe buffer.deallocate() }
+        var size: Int64 = 0
+        var endsInHole = false
+        while true {
+            let count = unsafe try readData(into: buffer)
+            if count == 0 { break }
+            size += Int64(count)
+            if size > byteLimit {
+                throw ArchiveError(
+                    .tooLarge,
+                    "cannot read the archive: it holds more than the \(byteLimit) bytes that are allowed"
+                )
+            }
+            let chunk = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            endsInHole = unsafe count == buffer.count && isZero(chunk)
+            if endsInHole { try file.seek(to: size) } else { unsafe try file.write(all: chunk) }
+        }
+        if endsInHole { try file.truncate(to: size) }
+        return UInt64(size)
+    }
+
+    private func isZero(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard unsafe bytes.first == 0, let base = bytes.baseAddress else { return false }
+        // All equal to the one before, and the first is zero.
+        return unsafe memcmp(base, base + 1, bytes.count - 1) == 0
+    }
+
     private func read(_ raw: OpaquePointer) throws -> TarEntry? {
         guard var path = unsafe text(archive_entry_pathname_utf8(raw), archive_entry_pathname(raw)) else {
             throw ArchiveError(.malformed, "cannot read the archive: entry \(entryCount) has no name")
@@ -152,13 +186,26 @@ package import LinuxSystem
             kind: kind,
             mode: unsafe UInt32(archive_entry_perm(raw)) & 0o7777
         )
-        entry.uid = UInt32(truncatingIfNeeded: unsafe archive_entry_uid(raw))
-        entry.gid = UInt32(truncatingIfNeeded: unsafe archive_entry_gid(raw))
+        entry.uid = try owner(unsafe archive_entry_uid(raw), path)
+        entry.gid = try owner(unsafe archive_entry_gid(raw), path)
         entry.size = kind == .regular ? max(0, unsafe archive_entry_size(raw)) : 0
         entry.seconds = Int64(unsafe archive_entry_mtime(raw))
         entry.nanoseconds = UInt32(clamping: unsafe archive_entry_mtime_nsec(raw))
         entry.attributes = unsafe attributes(raw)
         return entry
+    }
+
+    /// A user or group number that Linux can give a file.
+    ///
+    /// Cutting a larger one short would make another owner of it: 2^32 would be root.
+    private func owner(_ number: Int64, _ path: String) throws -> UInt32 {
+        guard let id = UInt32(exactly: number), id != .max else {
+            throw ArchiveError(
+                .malformed,
+                "cannot read the archive: \(path.prefix(200).debugDescription) belongs to user or group \(number), 0…4294967294 are allowed"
+            )
+        }
+        return id
     }
 
     private func attributes(_ raw: OpaquePointer) -> [(name: String, value: [UInt8])] {

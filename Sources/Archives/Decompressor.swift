@@ -140,6 +140,8 @@ package import LinuxSystem
     ) throws -> Int {
         while true {
             try fill()
+            // Between frames the library would answer with what it wants next, as inside of one.
+            if inputRange.isEmpty, isInputEnd, !isInside { return 0 }
             var source = unsafe ZSTD_inBuffer(
                 src: input.baseAddress?.advanced(by: inputRange.lowerBound),
                 size: inputRange.count,
@@ -157,9 +159,8 @@ package import LinuxSystem
             isInside = rest != 0
             let count = unsafe target.pos
             if count > 0 { return count }
-            if inputRange.isEmpty && isInputEnd {
-                if isInside { throw ArchiveError(.malformed, "cannot decompress: the zstd stream ends early") }
-                return 0
+            if inputRange.isEmpty, isInputEnd, isInside {
+                throw ArchiveError(.malformed, "cannot decompress: the zstd stream ends early")
             }
         }
     }

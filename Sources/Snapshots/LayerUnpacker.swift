@@ -18,7 +18,8 @@ struct LayerUnpacker {
     private static let opaqueMark = ".wh..wh..opq"
     /// Names of AUFS's own that some old images carry.
     private static let aufsPrefix = ".wh..wh."
-    private static let bufferByteCount = 256 << 10
+    /// Bytes of all files of one archive; a few kilobytes can announce any number of them.
+    static let byteLimit: Int64 = 256 << 30
 
     /// The layers below, for what the tar leaves unsaid.
     let below: UnionView
@@ -28,11 +29,8 @@ struct LayerUnpacker {
     ///
     /// - Throws: `badArchive` for entries that leave the layer or make no sense; what reading throws.
     func unpack(_ archive: ArchiveReader) throws {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: Self.bufferByteCount,
-            alignment: 16
-        )
-        defer { unsafe buffer.deallocate() }
+        var bytesLeft = Self.byteLimit
+        var hidesRoot = false
         while let entry = try archive.next() {
             let names = try Self.components(entry.path)
             guard let name = names.last else {
@@ -41,13 +39,26 @@ struct LayerUnpacker {
             }
             let parent = try directory(names.dropLast(), of: entry)
             if name == Self.opaqueMark {
-                try upper.makeOpaque(parent)
+                // overlayfs merges roots whatever they say: what the layer hides is deleted name by name below.
+                if parent === upper.root { hidesRoot = true } else { try upper.makeOpaque(parent) }
             } else if name.hasPrefix(Self.aufsPrefix) {
                 continue
             } else if name.hasPrefix(Self.whiteoutPrefix) {
                 try whiteout(String(name.dropFirst(Self.whiteoutPrefix.count)), in: parent, entry)
             } else {
-                try unsafe make(entry, name, in: parent, archive, buffer)
+                try make(entry, name, in: parent, archive, &bytesLeft)
+            }
+        }
+        if hidesRoot { try hideRoot() }
+    }
+
+    /// Deletes all that the layers below have at the root and this one does not make itself.
+    private func hideRoot() throws {
+        for name in try below.children("") {
+            if let directory = upper.root.subdirectories[PathKey(name)] {
+                try upper.makeOpaque(directory)
+            } else if upper.root.entries[PathKey(name)] == nil {
+                try upper.makeWhiteout(in: upper.root, name)
             }
         }
     }
@@ -131,7 +142,7 @@ struct LayerUnpacker {
         _ name: String,
         in parent: UpperDirectory,
         _ archive: ArchiveReader,
-        _ buffer: UnsafeMutableRawBufferPointer
+        _ bytesLeft: inout Int64
     ) throws {
         let metadata = metadata(of: entry)
         let standing = parent.entries[PathKey(name)]
@@ -158,15 +169,9 @@ struct LayerUnpacker {
         switch entry.kind {
         case .regular:
             try upper.makeFile(in: parent, name, metadata, mayHaveLinks: true) { file in
-                var size: UInt64 = 0
-                while true {
-                    let count = try unsafe archive.readData(into: buffer)
-                    if count == 0 { return size }
-                    try unsafe file.write(
-                        all: UnsafeRawBufferPointer(rebasing: buffer[..<count])
-                    )
-                    size += UInt64(count)
-                }
+                let size = try archive.extract(to: file, byteLimit: bytesLeft)
+                bytesLeft -= Int64(clamping: size)
+                return size
             }
         case .symbolicLink(let target):
             try upper.makeSymbolicLink(in: parent, name, to: target, metadata)

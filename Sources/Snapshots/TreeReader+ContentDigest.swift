@@ -251,6 +251,7 @@ private struct ContentSelector {
                 isCounted: leavesOutHeader && step.relative.isEmpty
             )
             if isChosen { count(passage) }
+            if !step.relative.isEmpty, !mayChoose(below: step.relative) { continue }
             for name in try view.children(step.resolved, step.node).reversed() {
                 let child = TreePath.join(step.resolved, name)
                 guard let node = try view.node(child) else { continue }
@@ -267,6 +268,15 @@ private struct ContentSelector {
                 )
             }
         }
+    }
+
+    /// Whether the patterns may choose something below a directory; most trees that are left out need not be read.
+    private func mayChoose(below directory: String) -> Bool {
+        if let include, !include.matchesOrParentMatches(directory), !include.couldMatch(below: directory) {
+            return false
+        }
+        guard let exclude, exclude.matchesOrParentMatches(directory) else { return true }
+        return exclude.couldExcept(below: directory)
     }
 
     /// Counts a directory and those above it.

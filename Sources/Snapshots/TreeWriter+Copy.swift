@@ -35,7 +35,7 @@ extension TreeWriter {
                 throw SnapshotError(.notFound, "cannot copy \(TreePath.shown(source)): nothing matches")
             }
         }
-        for source in sources { try copy.copy(source, to: destination) }
+        for path in sources { try copy.copy(path, asked: source, to: destination) }
         try copy.checkRequiredPaths()
     }
 }
@@ -69,7 +69,8 @@ private final class TreeCopy {
         throw SnapshotError(.notFound, "cannot copy \(TreePath.shown(missing)): no such file or directory")
     }
 
-    func copy(_ source: String, to destination: String) throws {
+    /// - Parameter asked: The source as the action writes it.
+    func copy(_ source: String, asked: String, to destination: String) throws {
         let resolved = try reader.resolve(source, followLast: options.followSymlink)
         let node = try reader.existing(resolved, asked: source)
         if options.attemptUnpack, node.entry.isRegular {
@@ -82,49 +83,47 @@ private final class TreeCopy {
             )
             if unpacked { return }
         }
+        // Another source may have put a file of its own under a name this one's hard links knew.
+        firstNames = [:]
         let isDirectory = node.entry.isDirectory
-        try makeDestination(
-            destination,
-            content: isDirectory && options.copyDirectoryContents ? node.entry : nil
-        )
+        let copiesContents = isDirectory && options.copyDirectoryContents
+        try makeDestination(destination)
         var target = try writer.resolve(TreePath.clean(destination))
         let standing = try writer.entry(target)
-        if standing?.isDirectory == true, !(isDirectory && options.copyDirectoryContents) {
-            target = TreePath.join(target, TreePath.split(source).name)
+        if !copiesContents, isDirectory ? standing != nil : standing?.isDirectory == true {
+            // "/" and a last "/." have no name of their own: what is in them goes into the destination.
+            let name = asked.hasSuffix("/.") ? "" : TreePath.split(source).name
+            if !name.isEmpty { target = TreePath.join(target, name) }
         }
+        // The directory that takes the contents of another one is not a copy of it: it has its own owner and mode.
+        let isNew = copiesContents && standing == nil
+        try makeParents(isNew ? target : TreePath.split(target).directory, asked: destination)
         try copyTree(source, resolved, node, to: target)
     }
 
-    /// Makes the directories a destination needs, where the action asks for that.
-    ///
-    /// - Parameter content: The source when it is a directory whose content is copied: a directory made for it has its
-    ///   time, but not its owner and mode.
-    private func makeDestination(_ destination: String, content: LayerEntry?) throws {
+    /// Makes the directories that a destination names, as far as the action allows.
+    private func makeDestination(_ destination: String) throws {
         let clean = TreePath.clean(destination)
-        let isDirectory = destination.hasSuffix("/") || destination.hasSuffix("/.")
-        let needed = isDirectory || content != nil ? clean : TreePath.split(clean).directory
-        guard options.createDestinationPath else {
-            let parent = TreePath.split(clean).directory
-            if try writer.entry(writer.resolve(parent))?.isDirectory != true {
+        if !options.createDestinationPath {
+            let parent = TreePath.split(try writer.resolve(clean)).directory
+            guard try writer.entry(parent) != nil else {
                 throw SnapshotError(
                     .notFound,
-                    "cannot copy to \(TreePath.shown(destination)): \(TreePath.shown(parent)) is no directory"
+                    "cannot copy to \(TreePath.shown(destination)): \(TreePath.shown(parent)) does not exist"
                 )
             }
-            return
         }
-        if content != nil {
-            try makeParents(writer.resolve(TreePath.split(clean).directory), asked: destination)
-        }
-        try makeParents(writer.resolve(needed), time: content?.mtime, asked: destination)
+        let isDirectory = destination.hasSuffix("/") || destination.hasSuffix("/.")
+        let needed = isDirectory ? clean : TreePath.split(clean).directory
+        try makeParents(writer.resolve(needed), asked: destination)
     }
 
-    private func makeParents(_ path: String, time: FileStatus.Time? = nil, asked: String) throws {
+    private func makeParents(_ path: String, asked: String) throws {
         if path.isEmpty { return }
         let metadata = writer.metadata(
             mode: options.mode ?? 0o755,
             options.owner,
-            options.timestamp ?? time
+            options.timestamp
         )
         try writer.makeDirectories(path, metadata, asked: asked)
     }
@@ -190,8 +189,6 @@ private final class TreeCopy {
                     excludeMatches = result.results
                     if result.isMatch { isChosen = false }
                 }
-            } else if step.node.entry.isDirectory, include != nil {
-                isChosen = false
             }
             if isChosen, !requiredPaths.isEmpty { noteFound(TreePath.join(asked, step.relative)) }
             guard step.node.entry.isDirectory else {
@@ -206,6 +203,7 @@ private final class TreeCopy {
                 overwrites: !step.relative.isEmpty
             )
             if isChosen { _ = try make(target) }
+            if !step.relative.isEmpty, !mayChoose(below: step.relative) { continue }
             for name in try reader.view.children(step.source, step.node).reversed() {
                 let child = TreePath.join(step.source, name)
                 guard let node = try reader.view.node(child) else { continue }
@@ -222,6 +220,15 @@ private final class TreeCopy {
                 )
             }
         }
+    }
+
+    /// Whether the patterns may choose something below a directory; most trees that are left out need not be read.
+    private func mayChoose(below directory: String) -> Bool {
+        if let include, !include.matchesOrParentMatches(directory), !include.couldMatch(below: directory) {
+            return false
+        }
+        guard let exclude, exclude.matchesOrParentMatches(directory) else { return true }
+        return exclude.couldExcept(below: directory)
     }
 
     private func noteFound(_ path: String) {
@@ -265,7 +272,11 @@ private final class TreeCopy {
             return try writer.newDirectory(in: parent, name, metadata)
         }
         let upper = try parent.subdirectories[PathKey(name)] ?? writer.copyUp(in: parent, name, standing)
-        if target.overwrites { try writer.upper.change(in: parent, name, metadata) }
+        if target.overwrites {
+            try writer.upper.change(in: parent, name, metadata)
+        } else {
+            writer.upper.change(upper, in: parent, mtime: metadata.mtime)
+        }
         return upper
     }
 

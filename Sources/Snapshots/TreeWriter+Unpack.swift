@@ -31,10 +31,9 @@ extension TreeWriter {
         guard next != nil else { return false }
         let parents = metadata(mode: 0o755, owner, timestamp)
         try makeDirectories(resolve(TreePath.clean(destination)), parents, asked: destination)
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
-        defer { unsafe buffer.deallocate() }
+        var bytesLeft = LayerUnpacker.byteLimit
         while let entry = next {
-            try unsafe unpack(entry, archive, into: destination, owner, timestamp, buffer)
+            try unpack(entry, archive, into: destination, owner, timestamp, &bytesLeft)
             next = try archive.next()
         }
         return true
@@ -46,7 +45,7 @@ extension TreeWriter {
         into destination: String,
         _ owner: FileOwner?,
         _ timestamp: FileStatus.Time?,
-        _ buffer: UnsafeMutableRawBufferPointer
+        _ bytesLeft: inout Int64
     ) throws {
         let names = try LayerUnpacker.components(entry.path)
         guard let name = names.last else { return }
@@ -81,13 +80,9 @@ extension TreeWriter {
         case .directory: try newDirectory(in: parent, name, metadata)
         case .regular:
             try upper.makeFile(in: parent, name, metadata, mayHaveLinks: true) { file in
-                var size: UInt64 = 0
-                while true {
-                    let count = try unsafe archive.readData(into: buffer)
-                    if count == 0 { return size }
-                    try unsafe file.write(all: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                    size += UInt64(count)
-                }
+                let size = try archive.extract(to: file, byteLimit: bytesLeft)
+                bytesLeft -= Int64(clamping: size)
+                return size
             }
         case .symbolicLink(let target):
             try upper.makeSymbolicLink(in: parent, name, to: target, metadata)
