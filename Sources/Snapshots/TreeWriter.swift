@@ -141,7 +141,8 @@ package struct TreeWriter {
         }
     }
 
-    /// Writes a file. An existing file keeps its mode; a symlink is followed; parents must exist.
+    /// Writes a file. An existing file keeps its mode, and its owner where none is given; a symlink is followed; parents
+    /// must exist.
     package func makeFile(
         _ path: String,
         mode: UInt32,
@@ -154,7 +155,9 @@ package struct TreeWriter {
         var metadata = metadata(mode: mode & 0o777, owner, timestamp)
         if let standing = try entry(resolved) {
             switch standing.kind {
-            case .regular: metadata.mode = standing.mode
+            case .regular:
+                metadata.mode = standing.mode
+                if owner == nil { (metadata.uid, metadata.gid) = (standing.uid, standing.gid) }
             case .directory:
                 throw SnapshotError(.isDirectory, "cannot write \(TreePath.shown(path)): it is a directory")
             default:
