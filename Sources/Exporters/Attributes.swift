@@ -49,6 +49,7 @@ struct Attributes {
     /// Refuses what nobody asked for.
     ///
     /// - Parameter known: All names this exporter knows, for the message.
+    /// - Throws: ``ExportError``, `invalidAttribute`.
     func finish(known: [String]) throws {
         guard let name = rest.keys.min() else { return }
         throw ExportError(
@@ -58,7 +59,10 @@ struct Attributes {
     }
 
     func invalid(_ name: String, _ value: String, _ expected: String) -> ExportError {
-        ExportError(.invalidAttribute, "cannot export to \(type): \(name)=\"\(value)\"; expected \(expected)")
+        ExportError(
+            .invalidAttribute,
+            "cannot export to \(type): \(name)=\"\(value)\"; expected \(expected)"
+        )
     }
 }
 

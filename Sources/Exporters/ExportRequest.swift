@@ -8,7 +8,8 @@ package import SystemPackage
 /// What a build gave for one platform.
 package struct PlatformResult: Sendable {
     package var platform: Platform
-    /// The platform as the frontend named it (`refs.platforms`), the key of its metadata and the name of its directory.
+    /// The platform as the frontend named it (`refs.platforms`), the key of its metadata and the
+    /// name of its directory.
     package var id: String
     package var tree: FileTree
     /// The image config the frontend gave; `nil` for the default of the platform.
@@ -28,7 +29,7 @@ package struct PlatformResult: Sendable {
 
 /// How a layer came to be.
 package struct LayerNote: Sendable, Hashable {
-    /// When it was made. Without it the time of the layer's blob stands in.
+    /// When it was made; without it the time of the layer's blob stands in.
     package var created: Timestamp?
     /// The name of the step that made it.
     package var description: String
@@ -55,7 +56,8 @@ package struct ExportRequest: Sendable {
     package var attributes: [String: String]
     package var destination: Destination?
     package var results: [PlatformResult]
-    /// Whether the frontend gave its result as a map of platforms: an index is written even for one platform.
+    /// Whether the frontend gave its result as a map of platforms: an index is written even for one
+    /// platform.
     package var isMultiPlatform: Bool
     /// The frontend's metadata: annotations, `image.name`, `source.date.epoch[/<platform id>]`.
     package var metadata: [String: [UInt8]]
@@ -79,8 +81,8 @@ package struct ExportRequest: Sendable {
 
 /// What an exporter tells its caller.
 package struct ExportResponse: Sendable {
-    /// Facts by BuildKit's keys: `containerimage.digest`, `containerimage.config.digest`, `containerimage.descriptor`,
-    /// `image.name`.
+    /// Facts by BuildKit's keys: `containerimage.digest`, `containerimage.config.digest`,
+    /// `containerimage.descriptor`, `image.name`.
     package var values: [String: String] = [:]
     /// The manifest or index that was made, for `oci`, `docker` and `image`.
     package var root: OCI.Descriptor?
@@ -92,7 +94,8 @@ package struct ExportResponse: Sendable {
 
 /// What an export is at, for a progress display.
 package enum ExportProgress: Sendable, Hashable {
-    /// A part of the work begins; `name` as BuildKit words it ("exporting layers", "exporting manifest sha256:…").
+    /// A part of the work begins; `name` as BuildKit words it ("exporting layers", "exporting
+    /// manifest sha256:…").
     case began(String)
     /// The part ended.
     case ended(String)

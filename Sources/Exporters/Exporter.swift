@@ -10,8 +10,8 @@ package struct Exporter: Sendable {
     let state: StateDirectory
     let content: ContentStore
     let snapshots: SnapshotStore
-    /// Makes the client that pushes; called at the first push only, with whether plain HTTP and untrusted certificates
-    /// are allowed.
+    /// Makes the client that pushes; called at the first push only, with whether plain HTTP and
+    /// untrusted certificates are allowed.
     let registry: @Sendable (_ insecure: Bool) throws -> RegistryClient
 
     package init(
@@ -44,13 +44,19 @@ package struct Exporter: Sendable {
                 )
             }
             if !options.writesArchive, case .stream? = request.destination {
-                throw ExportError(.conflict, "cannot export a layout directory to a stream; name a directory with dest=")
+                throw ExportError(
+                    .conflict,
+                    "cannot export a layout directory to a stream; name a directory with dest="
+                )
             }
         case "tar", "local":
             _ = try TreeOptions(request)
             let destination = try destination(of: request)
             if request.type == "local", case .stream = destination {
-                throw ExportError(.conflict, "cannot export a directory to a stream; use type=tar, or name a directory")
+                throw ExportError(
+                    .conflict,
+                    "cannot export a directory to a stream; use type=tar, or name a directory"
+                )
             }
         case "cacheonly", "none", "": break
         default:
@@ -63,11 +69,11 @@ package struct Exporter: Sendable {
 
     /// Exports a result.
     ///
-    /// A file at the destination appears whole or not at all, and replaces one of that name. Equal results with equal
-    /// attributes give equal bytes.
+    /// A file at the destination appears whole or not at all, and replaces one of that name. Equal
+    /// results with equal attributes give equal bytes.
     ///
-    /// - Throws: ``ExportError``; what fetching or compressing a layer throws; `RegistryError` of a push;
-    ///   `CancellationError`.
+    /// - Throws: ``ExportError``; what fetching or compressing a layer throws; `RegistryError` of a
+    ///   push; `CancellationError`.
     package func export(
         _ request: ExportRequest,
         progress: @escaping @Sendable (ExportProgress) -> Void = { _ in }
@@ -84,7 +90,10 @@ package struct Exporter: Sendable {
 
     static func destination(of request: ExportRequest) throws -> ExportRequest.Destination {
         guard let destination = request.destination else {
-            throw ExportError(.conflict, "cannot export to \(request.type): no destination; add dest=PATH")
+            throw ExportError(
+                .conflict,
+                "cannot export to \(request.type): no destination; add dest=PATH"
+            )
         }
         return destination
     }

@@ -4,7 +4,8 @@ internal import Glibc
 internal import LinuxSystem
 internal import SystemPackage
 
-/// A file of the client that appears whole or not at all: written beside its place under another name, then renamed.
+/// A file of the client that appears whole or not at all: written beside its place under another
+/// name, then renamed.
 struct OutputFile {
     let file: LinuxSystem.Descriptor
     private let directory: Directory
@@ -50,18 +51,23 @@ struct OutputFile {
 
     /// Writes a destination: a file by rename, anything else (a stream, a FIFO, a device) straight.
     ///
-    /// - Parameter body: Writes all bytes; may block.
+    /// - Parameters:
+    ///   - destination: Where the bytes go.
+    ///   - body: Writes all bytes; may block.
+    /// - Throws: ``ExportError`` for what cannot be written; what the function throws.
     static func write(
         _ destination: ExportRequest.Destination,
         _ body: (LinuxSystem.Descriptor) throws -> Void
     ) throws {
         switch destination {
-        case .stream(let stream): try body(stream)
+        case .stream(let stream): try attempt("write the output") { try body(stream) }
         case .path(let path):
-            if let special = try openSpecial(path) { return try body(special) }
+            if let special = try openSpecial(path) {
+                return try attempt("write \(path)") { try body(special) }
+            }
             let output = try OutputFile(path)
             do {
-                try body(output.file)
+                try attempt("write \(path)") { try body(output.file) }
             } catch {
                 output.discard()
                 throw error
@@ -70,12 +76,15 @@ struct OutputFile {
         }
     }
 
-    /// Opens what stands at a path when it is neither file nor directory: it is written to, not replaced.
+    /// Opens what stands at a path when it is neither file nor directory: it is written to, not
+    /// replaced.
     private static func openSpecial(_ path: FilePath) throws -> LinuxSystem.Descriptor? {
         var status = stat()
         let result = unsafe path.withPlatformString { unsafe stat($0, &status) }
         let kind = status.st_mode & S_IFMT
         if result != 0 || kind == S_IFREG || kind == S_IFDIR { return nil }
-        return try attempt("write \(path)") { try LinuxSystem.Descriptor.open(host: path, flags: O_WRONLY) }
+        return try attempt("write \(path)") {
+            try LinuxSystem.Descriptor.open(host: path, flags: O_WRONLY)
+        }
     }
 }

@@ -12,13 +12,15 @@ package final class CancellationFlag: Sendable {
 
     package func set() { isSet.store(true, ordering: .relaxed) }
 
-    /// Throws `CancellationError` once the task was cancelled; cheap enough for each file and each megabyte.
+    /// Throws `CancellationError` once the task was cancelled; cheap enough for each file and each
+    /// megabyte.
     package func check() throws {
         if isSet.load(ordering: .relaxed) { throw CancellationError() }
     }
 }
 
-/// Runs a blocking function that looks at a flag, and sets the flag when the waiting task is cancelled.
+/// Runs a blocking function that looks at a flag, and sets the flag when the waiting task is
+/// cancelled.
 package func cancellableBlocking<Value: Sendable>(
     _ body: @escaping @Sendable (CancellationFlag) throws -> Value
 ) async throws -> Value {

@@ -5,7 +5,8 @@ internal import Glibc
 internal import SystemPackage
 
 extension Descriptor {
-    /// Names of all extended attributes of the open file, sorted; none where the file system has no such thing.
+    /// Names of all extended attributes of the open file, sorted; none where the file system has no
+    /// such thing.
     package func attributeNames() throws(SystemCallError) -> [String] {
         var buffer = [CChar](repeating: 0, count: 256)
         while true {
@@ -32,7 +33,9 @@ extension Descriptor {
                 continue
             }
             if count == -Int(ENODATA) || count == -Int(EOPNOTSUPP) { return nil }
-            return Array(buffer[0..<(try check(count, "read the attribute \(attribute) of", "an open file"))])
+            return Array(
+                buffer[0..<(try check(count, "read the attribute \(attribute) of", "an open file"))]
+            )
         }
     }
 }

@@ -7,12 +7,17 @@ internal import Synchronization
 /// Processors of the machine, at least one.
 private let coreCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 
-/// Runs a blocking function for each index below `count` on all cores and gives the results in order of index.
+/// Runs a blocking function for each index below `count` on all cores and gives the results in
+/// order of index.
 ///
-/// The calling thread takes part, so this never waits for a thread of a pool, and may be nested. After a failure no
-/// further index is begun.
+/// The calling thread takes part, so this never waits for a thread of a pool, and may be nested.
+/// After a failure no further index is begun.
 ///
-/// - Parameter grain: How many neighbouring indices a thread takes at once.
+/// - Parameters:
+///   - count: How many indices there are.
+///   - grain: How many neighbouring indices a thread takes at once.
+///   - body: Gives the result of one index; called from several threads.
+/// - Returns: One result an index.
 /// - Throws: The error of the lowest index among those that failed.
 func parallelMap<Value: Sendable>(
     count: Int,
@@ -21,7 +26,9 @@ func parallelMap<Value: Sendable>(
 ) throws -> [Value] {
     if count <= grain || coreCount == 1 { return try (0..<max(0, count)).map(body) }
     let work = ParallelWork<Value>(count: count, grain: max(1, grain))
-    DispatchQueue.concurrentPerform(iterations: min(coreCount, work.partCount)) { _ in work.run(body) }
+    DispatchQueue.concurrentPerform(iterations: min(coreCount, work.partCount)) { _ in
+        work.run(body)
+    }
     return try work.finish()
 }
 

@@ -50,7 +50,10 @@ package struct SourcesError: Error, Sendable, CustomStringConvertible, FaultClas
 extension SourcesError {
     /// Puts a failed system call into the words of this module.
     ///
-    /// - Parameter object: What the call was about, as its user knows it.
+    /// - Parameters:
+    ///   - error: What the system said.
+    ///   - verb: What was to be done, as an infinitive phrase.
+    ///   - object: What it was to be done to, as its user knows it.
     init(_ error: SystemCallError, verb: String, object: String) {
         let code: Code =
             switch error.errno {
@@ -68,11 +71,12 @@ extension SourcesError {
 }
 
 extension SystemCallError {
-    /// Whether a name that was seen before is gone, or something else stands there now: a symlink where a directory or
-    /// file was, a file where a link was.
+    /// Whether a name that was seen before is gone, or something else stands there now: a symlink
+    /// where a directory or file was, a file where a link was.
     var isGone: Bool {
         switch errno {
-        case .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels, .invalidArgument: true
+        case .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels, .invalidArgument:
+            true
         default: false
         }
     }

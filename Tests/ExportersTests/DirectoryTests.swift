@@ -65,7 +65,10 @@ import Testing
         let file = try out.status(name: "file")
         #expect(file.owner == 1234 && file.group == 1234 && file.permissions == 0o2755)
         let null = try out.status(name: "null")
-        #expect(null.kind == .characterDevice && null.deviceMajor == 1 && null.deviceMinor == 3 && null.owner == 7)
+        #expect(
+            null.kind == .characterDevice && null.deviceMajor == 1 && null.deviceMinor == 3
+                && null.owner == 7
+        )
     }
 
     @Test func `replaces files, merges directories and deletes nothing else`() async throws {
@@ -78,13 +81,18 @@ import Testing
         layer.add(file: "file", "new")
         try await export(fixture, layer)
         let out = try Directory(host: fixture.output)
-        for (name, text) in [("keep", "old"), ("dir/old", "old"), ("dir/new", "new"), ("file", "new")] {
+        for (name, text) in [
+            ("keep", "old"), ("dir/old", "old"), ("dir/new", "new"), ("file", "new"),
+        ] {
             #expect(try out.open(name).readToEnd(byteLimit: 9) == Array(text.utf8))
         }
         var clash = MadeUpLayer()
         clash.add(file: "dir", "a file")
         let error = await exportError { try await export(fixture, clash) }
-        #expect(error?.message == "cannot write \(fixture.output)/dir: a directory stands there; remove it")
+        #expect(
+            error?.message
+                == "cannot write \(fixture.output)/dir: a directory stands there; remove it"
+        )
     }
 
     @Test func `is not led out by symlinks that stand in the destination`() async throws {
@@ -99,8 +107,13 @@ import Testing
         try await export(fixture, layer)
         let outside = try Directory(host: FilePath(fixture.scratch.path).appending("outside"))
         #expect(try outside.open("file").readToEnd(byteLimit: 9) == Array("mine".utf8))
-        #expect(try out.open("dir/file", scope: .noSymlinks).readToEnd(byteLimit: 9) == Array("theirs".utf8))
-        #expect(try out.open("file", scope: .noSymlinks).readToEnd(byteLimit: 9) == Array("theirs".utf8))
+        #expect(
+            try out.open("dir/file", scope: .noSymlinks).readToEnd(byteLimit: 9)
+                == Array("theirs".utf8)
+        )
+        #expect(
+            try out.open("file", scope: .noSymlinks).readToEnd(byteLimit: 9) == Array("theirs".utf8)
+        )
     }
 
     @Test func `gives each platform a directory, or refuses to mix them`() async throws {
@@ -116,7 +129,13 @@ import Testing
         #expect(try out.open("linux_arm_v7/a").readToEnd(byteLimit: 9) == Array("2".utf8))
         let error = await exportError {
             try await export(
-                fixture, first, second, attributes: ["platform-split": "false"], ids: ids, isMultiPlatform: true)
+                fixture,
+                first,
+                second,
+                attributes: ["platform-split": "false"],
+                ids: ids,
+                isMultiPlatform: true
+            )
         }
         #expect(error?.code == .conflict)
         #expect(error?.message.contains("from linux/arm/v7: linux/amd64 has it too") == true)

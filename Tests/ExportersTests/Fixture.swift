@@ -20,7 +20,9 @@ struct MadeUpLayer: LayerContent {
         var attributes: [ExtendedAttribute] = []
     }
 
-    private(set) var files: [String: File] = ["": File(entry: LayerEntry(kind: .directory(opaque: false), mode: 0o755))]
+    private(set) var files: [String: File] = [
+        "": File(entry: LayerEntry(kind: .directory(opaque: false), mode: 0o755))
+    ]
 
     mutating func add(
         _ path: String,
@@ -53,7 +55,9 @@ struct MadeUpLayer: LayerContent {
     func entry(_ path: String) throws -> LayerEntry? { files[path]?.entry }
 
     func children(_ path: String) throws -> [String] {
-        files.keys.filter { !$0.isEmpty && TreePath.split($0).directory == path }.map { TreePath.split($0).name }
+        files.keys.filter { !$0.isEmpty && TreePath.split($0).directory == path }.map {
+            TreePath.split($0).name
+        }
     }
 
     func open(_ path: String) throws -> LinuxSystem.Descriptor {
@@ -80,14 +84,15 @@ struct Fixture {
         state = try StateDirectory(path: FilePath(scratch.path).appending("state"))
         content = try ContentStore(state: state)
         snapshots = try SnapshotStore(state: state, content: content)
-        exporter = Exporter(state: state, content: content, snapshots: snapshots) { [content] insecure in
+        exporter = Exporter(state: state, content: content, snapshots: snapshots) {
+            [content] insecure in
             RegistryClient(configuration: quickConfiguration(), content: content)
         }
     }
 
     var output: FilePath { FilePath(scratch.path).appending("out") }
 
-    func tree(_ layers: MadeUpLayer...) -> FileTree {
+    func tree(_ layers: any LayerContent...) -> FileTree {
         FileTree(layers: layers.map { snapshots.hostLayer($0, key: UUID().uuidString) })
     }
 

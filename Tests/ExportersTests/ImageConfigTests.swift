@@ -32,7 +32,9 @@ private func finish(
 }
 
 @Suite struct `An image config` {
-    @Test func `gets its layers and history, keeps what it does not know, and comes out sorted`() throws {
+    @Test func `gets its layers and history, keeps what it does not know, and comes out sorted`()
+        throws
+    {
         let config = #"""
             {"x.unknown": {"b": 1.50, "a": "<>"}, "os": "linux", "config": {"Cmd": ["sh"]}, "architecture": "arm64",
              "history": [{"created_by": "COPY", "created": "2024-01-01T00:00:00Z"}]}
@@ -64,8 +66,12 @@ private func finish(
         #expect(text.contains(#"[{"created_by":"a"},{"created_by":"b","empty_layer":true}]"#))
     }
 
-    @Test func `gives steps without a layer the time of the first new layer, then of the one before`() throws {
-        let history = #"[{"created":"1970-01-01T00:00:01Z"},{"empty_layer":true},{},{"empty_layer":true}]"#
+    @Test
+    func `gives steps without a layer the time of the first new layer, then of the one before`()
+        throws
+    {
+        let history =
+            #"[{"created":"1970-01-01T00:00:01Z"},{"empty_layer":true},{},{"empty_layer":true}]"#
         let text = try finish(
             #"{"os":"linux","architecture":"amd64","history":\#(history)}"#,
             layers: 2,
@@ -80,7 +86,8 @@ private func finish(
     }
 
     @Test func `is clamped to SOURCE_DATE_EPOCH but for the base image`() throws {
-        let base = #"{"os":"linux","architecture":"amd64","history":[{"created":"2020-01-01T00:00:00Z"}]}"#
+        let base =
+            #"{"os":"linux","architecture":"amd64","history":[{"created":"2020-01-01T00:00:00Z"}]}"#
         let config = #"""
             {"os":"linux","architecture":"amd64","created":"2024-01-01T00:00:00Z",
              "history":[{"created":"2020-01-01T00:00:00Z"},{"created":"2024-01-01T00:00:00Z"},
@@ -96,12 +103,22 @@ private func finish(
     }
 
     @Test func `of nothing names the platform and a path`() throws {
-        let config = String(decoding: ImageConfigFinish.standard(.init(os: "linux", architecture: "riscv64")), as: UTF8.self)
-        #expect(try finish(config, layers: 0).contains(#""rootfs":{"type":"layers","diff_ids":[]}"#))
-        #expect(config.contains(#""architecture":"riscv64""#) && config.contains("PATH=/usr/local/sbin"))
+        let config = String(
+            decoding: ImageConfigFinish.standard(.init(os: "linux", architecture: "riscv64")),
+            as: UTF8.self
+        )
+        #expect(
+            try finish(config, layers: 0).contains(#""rootfs":{"type":"layers","diff_ids":[]}"#)
+        )
+        #expect(
+            config.contains(#""architecture":"riscv64""#) && config.contains("PATH=/usr/local/sbin")
+        )
     }
 
-    @Test(arguments: ["", "null", "[]", "{", #"{"os":"linux"}"#, #"{"architecture":"amd64"}"#, #"{"os":1,"architecture":"a"}"#])
+    @Test(arguments: [
+        "", "null", "[]", "{", #"{"os":"linux"}"#, #"{"architecture":"amd64"}"#,
+        #"{"os":1,"architecture":"a"}"#,
+    ])
     func `is refused when it is broken`(config: String) {
         let error = #expect(throws: ExportError.self) { try finish(config, layers: 0) }
         #expect(error?.code == .invalidImage)

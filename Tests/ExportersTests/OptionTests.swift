@@ -41,21 +41,35 @@ private func failure(_ request: ExportRequest) -> ExportError? {
 @Suite struct `Options of an exporter` {
     @Test func `are read as BuildKit names them`() throws {
         let options = try ImageOptions(
-            request("image", [
-                "name": "app,localhost:5000/x:1", "compression": "zstd", "compression-level": "9", "force-compression": "1",
-                "push": "", "registry.insecure": "true", "store": "false", "source-date-epoch": "7", "dest": "x",
-                "rewrite-timestamp": "true",
-            ])
+            request(
+                "image",
+                [
+                    "name": "app,localhost:5000/x:1", "compression": "zstd",
+                    "compression-level": "9", "force-compression": "1",
+                    "push": "", "registry.insecure": "true", "store": "false",
+                    "source-date-epoch": "7", "dest": "x",
+                    "rewrite-timestamp": "true",
+                ]
+            )
         )
-        #expect(options.names.map(\.description) == ["docker.io/library/app:latest", "localhost:5000/x:1"])
+        #expect(
+            options.names.map(\.description) == [
+                "docker.io/library/app:latest", "localhost:5000/x:1",
+            ]
+        )
         #expect(options.compression == .zstd(level: 9))
-        #expect(options.forcesCompression && options.pushes && options.isInsecure && options.rewritesTimestamps)
+        #expect(
+            options.forcesCompression && options.pushes && options.isInsecure
+                && options.rewritesTimestamps
+        )
         #expect(!options.stores && options.usesOCITypes)
         #expect(options.epoch == .some(.some(7)))
     }
 
     @Test func `take the image's name from the frontend`() throws {
-        let options = try ImageOptions(request("image", ["name": "*"], metadata: ["image.name": "a:1"]))
+        let options = try ImageOptions(
+            request("image", ["name": "*"], metadata: ["image.name": "a:1"])
+        )
         #expect(options.names.map(\.description) == ["docker.io/library/a:1"])
     }
 
@@ -78,31 +92,47 @@ private func failure(_ request: ExportRequest) -> ExportError? {
         ("image", ["name": "UPPER"], "cannot name the image"),
         ("oci", ["compression": "lzma"], "expected uncompressed, gzip or zstd"),
         ("oci", ["compression-level": "10"], "expected 0 to 9 for gzip"),
-        ("oci", ["compression": "zstd", "oci-mediatypes": "false"], "conflicts with oci-mediatypes=false"),
+        (
+            "oci", ["compression": "zstd", "oci-mediatypes": "false"],
+            "conflicts with oci-mediatypes=false"
+        ),
         ("oci", ["annotation-indx.a": "b"], "\"indx\" is no place"),
         ("oci", ["source-date-epoch": "now"], "expected seconds since 1970"),
         ("local", ["mode": "delete"], "deleting what was there before is not supported"),
         ("tar", ["name": "x"], "unknown attribute \"name\""),
         ("zip", [:], "unknown type; use one of image, oci"),
     ])
-    func `that are wrong are refused with a reason`(type: String, attributes: [String: String], reason: String) {
+    func `that are wrong are refused with a reason`(
+        type: String,
+        attributes: [String: String],
+        reason: String
+    ) {
         let error = failure(request(type, attributes))
         #expect(error?.message.contains(reason) == true, "\(error?.message ?? "no error")")
     }
 
     @Test func `that need a destination say so`() {
         for type in ["oci", "docker", "tar", "local"] {
-            #expect(failure(ExportRequest(type: type, results: []))?.message.contains("add dest=PATH") == true)
+            #expect(
+                failure(ExportRequest(type: type, results: []))?.message.contains("add dest=PATH")
+                    == true
+            )
         }
         #expect(failure(ExportRequest(type: "image", results: [])) == nil)
     }
 
-    @Test func `refuse an index as a Docker archive, and annotations of what is not built`() throws {
+    @Test func `refuse an index as a Docker archive, and annotations of what is not built`() throws
+    {
         let one = try result()
         #expect(failure(request("docker", [:], [one], isMultiPlatform: true))?.code == .conflict)
-        #expect(failure(request("oci", ["annotation[linux/arm64].a": "b"], [one]))?.code == .conflict)
+        #expect(
+            failure(request("oci", ["annotation[linux/arm64].a": "b"], [one]))?.code == .conflict
+        )
         #expect(failure(request("oci", ["annotation-index.a": "b"], [one]))?.code == .conflict)
-        #expect(failure(request("oci", ["annotation-index.a": "b"], [one], isMultiPlatform: true)) == nil)
+        #expect(
+            failure(request("oci", ["annotation-index.a": "b"], [one], isMultiPlatform: true))
+                == nil
+        )
     }
 }
 
@@ -110,7 +140,8 @@ private func failure(_ request: ExportRequest) -> ExportError? {
     @Test func `go where their key says, the platform's own before those for all`() throws {
         var annotations = Annotations()
         for (key, value) in [
-            ("annotation.a", "1"), ("annotation-manifest[linux/amd64].a", "2"), ("annotation-index.b", "3"),
+            ("annotation.a", "1"), ("annotation-manifest[linux/amd64].a", "2"),
+            ("annotation-index.b", "3"),
             ("annotation-manifest-descriptor.c.d", "4"),
         ] {
             #expect(try annotations.take(key, value))
@@ -123,7 +154,10 @@ private func failure(_ request: ExportRequest) -> ExportError? {
         #expect(annotations.needsOCITypes)
     }
 
-    @Test(arguments: ["annotation", "annotation.", "annotations.x", "annotation[linux", "name", "annotation-index"])
+    @Test(arguments: [
+        "annotation", "annotation.", "annotations.x", "annotation[linux", "name",
+        "annotation-index",
+    ])
     func `are not made of other keys`(key: String) throws {
         var annotations = Annotations()
         #expect(try !annotations.take(key, "x"))

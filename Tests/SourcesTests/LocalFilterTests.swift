@@ -10,9 +10,12 @@ import Testing
 @Suite struct `A selection of a local source` {
     @Test func `leaves out what is excluded, with exceptions`() async throws {
         let fixture = try LocalFixture(files: [
-            "keep": "", "node_modules/x/y": "", "a.log": "", "sub/b.log": "", "docs/a.md": "", "docs/b.txt": "",
+            "keep": "", "node_modules/x/y": "", "a.log": "", "sub/b.log": "", "docs/a.md": "",
+            "docs/b.txt": "",
         ])
-        let scan = try await fixture.scan(exclude: ["node_modules", "**/*.log", "docs", "!docs/*.md"])
+        let scan = try await fixture.scan(exclude: [
+            "node_modules", "**/*.log", "docs", "!docs/*.md",
+        ])
         #expect(try scan.paths() == ["docs", "docs/a.md", "keep", "sub"])
     }
 
@@ -56,7 +59,9 @@ import Testing
         for name in ["out", "absolute"] {
             let scan = try await fixture.scan(follow: [name])
             #expect(try scan.paths() == [name, "etc", "etc/passwd"].sorted())
-            #expect(try scan.content.open("etc/passwd").readToEnd(byteLimit: 10) == Array("mine".utf8))
+            #expect(
+                try scan.content.open("etc/passwd").readToEnd(byteLimit: 10) == Array("mine".utf8)
+            )
         }
     }
 
@@ -74,13 +79,16 @@ import Testing
 
     @Test func `refuses a malformed pattern`() async throws {
         let fixture = try LocalFixture()
-        let error = await #expect(throws: SourcesError.self) { try await fixture.scan(exclude: ["a[b"]) }
+        let error = await #expect(throws: SourcesError.self) {
+            try await fixture.scan(exclude: ["a[b"])
+        }
         #expect(error?.code == .invalid)
     }
 }
 
 @Suite struct `The index of a local source` {
-    private func record(_ inode: UInt64, day: UInt32 = 10, text: String = "x") -> LocalIndex.Record {
+    private func record(_ inode: UInt64, day: UInt32 = 10, text: String = "x") -> LocalIndex.Record
+    {
         LocalIndex.Record(
             device: 1,
             inode: inode,
@@ -105,7 +113,9 @@ import Testing
         var index = LocalIndex()
         _ = index.merge(learned: [record(1), record(2)], met: [], today: 10)
         let bytes = index.encoded()
-        for length in 0..<bytes.count { #expect(LocalIndex(decoding: Array(bytes[..<length])) == nil) }
+        for length in 0..<bytes.count {
+            #expect(LocalIndex(decoding: Array(bytes[..<length])) == nil)
+        }
         for position in bytes.indices {
             var changed = bytes
             changed[position] ^= 0x40

@@ -11,7 +11,8 @@ import Testing
 
 @testable import Sources
 
-/// A directory to be scanned, and a source that believes a minute has passed since its files were written.
+/// A directory to be scanned, and a source that believes a minute has passed since its files were
+/// written.
 struct LocalFixture {
     let scratch: Scratch
     let path: FilePath
@@ -44,7 +45,11 @@ struct LocalFixture {
     ) async throws -> LocalSource.Scan {
         try await source.scan(
             path,
-            LocalSource.Selection(includePatterns: include, excludePatterns: exclude, followPaths: follow)
+            LocalSource.Selection(
+                includePatterns: include,
+                excludePatterns: exclude,
+                followPaths: follow
+            )
         )
     }
 

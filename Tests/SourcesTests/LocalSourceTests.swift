@@ -12,7 +12,9 @@ import Testing
 
 @Suite struct `A local source` {
     @Test func `is read in place with modes, links and contents, owned by root`() async throws {
-        let fixture = try LocalFixture(files: ["a.txt": "hello", "sub/deep/b": "", "sub/run.sh": "#!/bin/sh"])
+        let fixture = try LocalFixture(files: [
+            "a.txt": "hello", "sub/deep/b": "", "sub/run.sh": "#!/bin/sh",
+        ])
         try fixture.link("sub/up", to: "../a.txt")
         try fixture.open().setMode(name: "sub/run.sh", 0o4751)
         let content = try await fixture.scan().content
@@ -21,7 +23,9 @@ import Testing
         #expect(try content.children("a.txt") == [])
         #expect(try content.entry("sub/up")?.kind == .symbolicLink(target: "../a.txt"))
         let script = try #require(try content.entry("sub/run.sh"))
-        #expect(script.kind == .regular && script.mode == 0o4751 && script.uid == 0 && script.gid == 0)
+        #expect(
+            script.kind == .regular && script.mode == 0o4751 && script.uid == 0 && script.gid == 0
+        )
         #expect(try content.entry("nothing") == nil)
         #expect(try content.entry("a.txt/x") == nil)
         #expect(try content.entry("")?.mode == 0o755)
@@ -52,7 +56,9 @@ import Testing
         #expect(try third.content.fileDigest("a") == first.content.fileDigest("a"))
     }
 
-    @Test func `is the same with new times and inodes, another with a new mode, name or target`() async throws {
+    @Test func `is the same with new times and inodes, another with a new mode, name or target`()
+        async throws
+    {
         let fixture = try LocalFixture(files: ["a": "1", "d/b": "2"])
         let first = try await fixture.scan().key
         let directory = try fixture.open()
@@ -104,7 +110,12 @@ import Testing
         try directory.makeNode("pipe", mode: FileStatus.Kind.fifo.rawValue | 0o644)
         try directory.makeNode("sock", mode: FileStatus.Kind.socket.rawValue | 0o644)
         if geteuid() == 0 {
-            try directory.makeNode("null", mode: FileStatus.Kind.characterDevice.rawValue | 0o666, major: 1, minor: 3)
+            try directory.makeNode(
+                "null",
+                mode: FileStatus.Kind.characterDevice.rawValue | 0o666,
+                major: 1,
+                minor: 3
+            )
         }
         let scan = try await fixture.scan()
         #expect(try scan.paths() == ["a", "pipe"])
@@ -163,7 +174,10 @@ import Testing
         let fixture = try LocalFixture()
         let error = await fixture.failure(of: fixture.path.appending("gone"))
         #expect(error?.code == .notFound)
-        #expect(error?.message == "cannot read the directory \(fixture.path)/gone: no such file or directory")
+        #expect(
+            error?.message
+                == "cannot read the directory \(fixture.path)/gone: no such file or directory"
+        )
     }
 
     @Test func `names a path that is no directory`() async throws {

@@ -35,7 +35,9 @@ struct Annotations: Sendable {
     /// The annotations of a place; those for the very platform win over those for all.
     func on(_ place: Place, _ platform: Platform? = nil) -> [String: String] {
         var found: [String: String] = [:]
-        for entry in entries where entry.place == place && entry.platform == nil { found[entry.key] = entry.value }
+        for entry in entries where entry.place == place && entry.platform == nil {
+            found[entry.key] = entry.value
+        }
         guard let identifier = platform?.identifier else { return found }
         for entry in entries where entry.place == place && entry.platform == identifier {
             found[entry.key] = entry.value
@@ -43,7 +45,8 @@ struct Annotations: Sendable {
         return found
     }
 
-    /// Whether anything but plain manifest annotations was asked for, which Docker's types have no room for.
+    /// Whether anything but plain manifest annotations was asked for, which Docker's types have no
+    /// room for.
     var needsOCITypes: Bool { entries.contains { $0.place != .manifest } }
 
     /// Platforms that annotations name.
@@ -74,7 +77,11 @@ struct Annotations: Sendable {
             do {
                 platform = try Platform(parsing: String(text)).normalized.identifier
             } catch {
-                throw ExportError(.invalidAttribute, "cannot annotate by \"\(name)\": \(error)", cause: error)
+                throw ExportError(
+                    .invalidAttribute,
+                    "cannot annotate by \"\(name)\": \(error)",
+                    cause: error
+                )
             }
             rest = rest[rest.index(after: end)...]
         }

@@ -14,7 +14,12 @@ extension Exporter {
         _ progress: @escaping @Sendable (ExportProgress) -> Void
     ) async throws -> ExportResponse {
         let options = try ImageOptions(request)
-        let image = try await ImageWriter(exporter: self, request: request, options: options, progress: progress).write()
+        let image = try await ImageWriter(
+            exporter: self,
+            request: request,
+            options: options,
+            progress: progress
+        ).write()
         var response = describe(image)
         let names = options.names.map(\.description) + danglingNames(options, image.root.digest)
         if !names.isEmpty { response.values["image.name"] = names.joined(separator: ",") }
@@ -23,12 +28,16 @@ extension Exporter {
             try await obtainBlobs(image)
             for name in names {
                 try await reporting("naming to \(name)", progress) {
-                    let aliases = options.namesCanonically && !name.contains("@") ? ["", "@\(image.root.digest)"] : [""]
+                    let aliases =
+                        options.namesCanonically && !name.contains("@")
+                        ? ["", "@\(image.root.digest)"] : [""]
                     let root = image.root
                     let blobs = image.blobs.map(\.digest)
                     let store = ImageStore(state: state)
                     try await blocking {
-                        for alias in aliases { try store.set(name + alias, root: root, blobs: blobs) }
+                        for alias in aliases {
+                            try store.set(name + alias, root: root, blobs: blobs)
+                        }
                     }
                 }
             }
@@ -38,7 +47,9 @@ extension Exporter {
     }
 
     private func danglingNames(_ options: ImageOptions, _ digest: Digest) -> [String] {
-        guard !options.danglingPrefix.isEmpty, options.names.isEmpty || !options.danglingOnlyWhenUnnamed else {
+        guard !options.danglingPrefix.isEmpty,
+            options.names.isEmpty || !options.danglingOnlyWhenUnnamed
+        else {
             return []
         }
         return ["\(options.danglingPrefix)@\(digest)"]
@@ -52,7 +63,9 @@ extension Exporter {
         let client = try registry(options.isInsecure)
         let content = content
         let root = image.root
-        let bytes = try await blocking { try content.read(root.digest, byteLimit: ImageConfigFinish.byteLimit) }
+        let bytes = try await blocking {
+            try content.read(root.digest, byteLimit: ImageConfigFinish.byteLimit)
+        }
         let document: ManifestDocument
         do {
             document = try ManifestDocument(parsing: bytes, mediaType: root.mediaType)
@@ -82,7 +95,9 @@ extension Exporter {
     private func obtain(_ blob: OCI.Descriptor, of image: WrittenImage) async throws {
         if content.contains(blob.digest) { return }
         for member in image.members {
-            guard let index = member.layers.firstIndex(where: { $0.digest == blob.digest }) else { continue }
+            guard let index = member.layers.firstIndex(where: { $0.digest == blob.digest }) else {
+                continue
+            }
             // Looking into a layer fetches its blob.
             _ = try await member.tree.layers[index].content()
             if content.contains(blob.digest) { return }
@@ -102,7 +117,8 @@ extension Exporter {
         if let config = image.configDigest {
             response.values["containerimage.config.digest"] = config.description
         }
-        response.values["containerimage.descriptor"] = Data(image.root.json.encoded).base64EncodedString()
+        response.values["containerimage.descriptor"] = Data(image.root.json.encoded)
+            .base64EncodedString()
         return response
     }
 }

@@ -12,7 +12,12 @@ extension Exporter {
     ) async throws -> ExportResponse {
         let options = try ImageOptions(request)
         let destination = try Self.destination(of: request)
-        var image = try await ImageWriter(exporter: self, request: request, options: options, progress: progress).write()
+        var image = try await ImageWriter(
+            exporter: self,
+            request: request,
+            options: options,
+            progress: progress
+        ).write()
         try await obtainBlobs(image)
         // When the image was made, not when it was written: equal images give equal archives.
         if let created = image.members.compactMap(\.created).max(by: { $0.seconds < $1.seconds }) {
@@ -26,14 +31,18 @@ extension Exporter {
             try await reporting("sending tarball", progress) {
                 try await cancellableBlocking { cancellation in
                     try OutputFile.write(destination) { output in
-                        try LayoutArchive(content: content, cancellation: cancellation).write(layout, to: output)
+                        try LayoutArchive(content: content, cancellation: cancellation).write(
+                            layout,
+                            to: output
+                        )
                     }
                 }
             }
         } else if case .path(let path) = destination {
             try await reporting("copying blobs", progress) {
                 try await cancellableBlocking { cancellation in
-                    try LayoutDirectory(path: path, content: content, cancellation: cancellation).write(layout)
+                    try LayoutDirectory(path: path, content: content, cancellation: cancellation)
+                        .write(layout)
                 }
             }
         }

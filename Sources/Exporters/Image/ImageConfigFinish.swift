@@ -2,10 +2,11 @@
 
 internal import OCI
 
-/// Completes the image config a frontend gave with what only the exporter knows: the layers, and times.
+/// Completes the image config a frontend gave with what only the exporter knows: the layers, and
+/// times.
 ///
-/// Members it does not know are kept; the members of the document come out sorted, so that equal input gives equal bytes,
-/// and those BuildKit would write. Source: OCI image-spec v1.1, config.md.
+/// Members it does not know are kept; the members of the document come out sorted, so that equal
+/// input gives equal bytes, and those BuildKit would write. Source: OCI image-spec v1.1, config.md.
 struct ImageConfigFinish {
     /// Largest config that is read, in bytes.
     static let byteLimit = 16 << 20
@@ -18,7 +19,8 @@ struct ImageConfigFinish {
 
     /// Lowest layer first.
     let layers: [LayerFacts]
-    /// SOURCE_DATE_EPOCH in seconds: no time of the config may lie after it, but for those of the base image.
+    /// SOURCE_DATE_EPOCH in seconds: no time of the config may lie after it, but for those of the
+    /// base image.
     let epoch: Int64?
     /// History of the base image.
     let baseHistory: [ImageConfig.HistoryEntry]
@@ -39,10 +41,14 @@ struct ImageConfigFinish {
         let (document, parsed) = try Self.read(bytes)
         let history = clamped(filled(parsed.history))
         var created = parsed.created
-        if let epoch, let time = created, isAfter(time, epoch) { created = Timestamp(seconds: epoch) }
+        if let epoch, let time = created, isAfter(time, epoch) {
+            created = Timestamp(seconds: epoch)
+        }
         if document["created"] == nil { created = history.last { $0.created != nil }?.created }
 
-        var members = document.members.filter { !["rootfs", "history", "created"].contains($0.name) }
+        var members = document.members.filter {
+            !["rootfs", "history", "created"].contains($0.name)
+        }
         members.append(JSONMember("created", created.map { .string($0.description) } ?? .null))
         members.append(JSONMember("history", Self.json(history)))
         members.append(
@@ -70,7 +76,8 @@ struct ImageConfigFinish {
         return try read(bytes).parsed.rootFS.diffIDs ?? []
     }
 
-    private static func read(_ bytes: [UInt8]) throws -> (document: JSONValue, parsed: ImageConfig) {
+    private static func read(_ bytes: [UInt8]) throws -> (document: JSONValue, parsed: ImageConfig)
+    {
         guard bytes.count <= byteLimit else {
             throw ExportError(
                 .invalidImage,
@@ -85,22 +92,30 @@ struct ImageConfigFinish {
         } catch {
             throw ExportError(.invalidImage, "cannot use the image config: \(error)", cause: error)
         }
-        for (name, value) in [("os", parsed.platform.os), ("architecture", parsed.platform.architecture)]
+        for (name, value) in [
+            ("os", parsed.platform.os), ("architecture", parsed.platform.architecture),
+        ]
         where value.isEmpty {
-            throw ExportError(.invalidImage, "cannot use the image config: it does not name the \(name)")
+            throw ExportError(
+                .invalidImage,
+                "cannot use the image config: it does not name the \(name)"
+            )
         }
         return (document, parsed)
     }
 
     // MARK: History
 
-    /// History with exactly one entry a layer that is not marked empty, and a time on every entry where one is known.
+    /// History with exactly one entry a layer that is not marked empty, and a time on every entry
+    /// where one is known.
     private func filled(_ given: [ImageConfig.HistoryEntry]) -> [ImageConfig.HistoryEntry] {
         var history = given
         var layerCount = 0
         for index in history.indices where !history[index].emptyLayer {
             if layerCount < layers.count {
-                if history[index].created == nil { history[index].created = layers[layerCount].note.created }
+                if history[index].created == nil {
+                    history[index].created = layers[layerCount].note.created
+                }
                 layerCount += 1
             } else {
                 // More entries than layers: a wrong config; the surplus is made empty.
@@ -119,9 +134,11 @@ struct ImageConfigFinish {
         return timed(history)
     }
 
-    /// Gives entries without a time that of the layer before them; those in front of the first new layer its time.
+    /// Gives entries without a time that of the layer before them; those in front of the first new
+    /// layer its time.
     private func timed(_ given: [ImageConfig.HistoryEntry]) -> [ImageConfig.HistoryEntry] {
-        // The first time after a gap: a step that only sets metadata is not as old as the base image.
+        // The first time after a gap: a step that only sets metadata is not as old as the base
+        // image.
         var created: Timestamp?
         var sawGap = false
         for entry in given {

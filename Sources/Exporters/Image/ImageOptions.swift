@@ -35,9 +35,12 @@ struct ImageOptions: Sendable {
     var danglingOnlyWhenUnnamed = false
 
     private static let known = [
-        "name", "compression", "compression-level", "force-compression", "oci-mediatypes", "oci-artifact",
-        "annotation…", "source-date-epoch", "rewrite-timestamp", "prefer-nondist-layers", "tar", "dest", "push",
-        "push-by-digest", "registry.insecure", "store", "unpack", "name-canonical", "dangling-name-prefix",
+        "name", "compression", "compression-level", "force-compression", "oci-mediatypes",
+        "oci-artifact",
+        "annotation…", "source-date-epoch", "rewrite-timestamp", "prefer-nondist-layers", "tar",
+        "dest", "push",
+        "push-by-digest", "registry.insecure", "store", "unpack", "name-canonical",
+        "dangling-name-prefix",
     ]
 
     init(_ request: ExportRequest) throws {
@@ -87,7 +90,10 @@ struct ImageOptions: Sendable {
             )
         }
         if pushes, names.isEmpty, request.type == "image" {
-            throw ExportError(.conflict, "cannot push: the image has no name; add name=REGISTRY/REPOSITORY[:TAG]")
+            throw ExportError(
+                .conflict,
+                "cannot push: the image has no name; add name=REGISTRY/REPOSITORY[:TAG]"
+            )
         }
         if pushesByDigest, names.contains(where: { $0.digest != nil }) {
             throw ExportError(.conflict, "cannot push by digest: a name already has one")
@@ -104,7 +110,10 @@ struct ImageOptions: Sendable {
         if !request.isMultiPlatform,
             !annotations.on(.index).isEmpty || !annotations.on(.indexDescriptor).isEmpty
         {
-            throw ExportError(.conflict, "cannot annotate an index: the result is one image, not an index")
+            throw ExportError(
+                .conflict,
+                "cannot annotate an index: the result is one image, not an index"
+            )
         }
     }
 
@@ -138,12 +147,18 @@ struct ImageOptions: Sendable {
 
     private static func names(_ list: String, _ request: ExportRequest) throws -> [Reference] {
         var list = list
-        if list == "*" { list = request.metadata["image.name"].map { String(decoding: $0, as: UTF8.self) } ?? "" }
+        if list == "*" {
+            list = request.metadata["image.name"].map { String(decoding: $0, as: UTF8.self) } ?? ""
+        }
         return try list.split(separator: ",").map { name in
             do {
                 return try Reference(parsing: String(name)).withDefaultTag
             } catch {
-                throw ExportError(.invalidImage, "cannot name the image \"\(name)\": \(error)", cause: error)
+                throw ExportError(
+                    .invalidImage,
+                    "cannot name the image \"\(name)\": \(error)",
+                    cause: error
+                )
             }
         }
     }

@@ -7,10 +7,11 @@ internal import LinuxSystem
 package import OCI
 internal import SystemPackage
 
-/// The images this machine keeps by name: `images/<digest of the name>.json` in the state directory.
+/// The images this machine keeps by name: `images/<digest of the name>.json` in the state
+/// directory.
 ///
-/// One file a name, replaced by rename, so any number of processes read and write it at once. A name holds its image's
-/// blobs: collection asks ``list()``.
+/// One file a name, replaced by rename, so any number of processes read and write it at once. A
+/// name holds its image's blobs: collection asks ``list()``.
 package struct ImageStore: Sendable {
     /// A name and what it stands for.
     package struct Image: Sendable, Hashable, Codable {
@@ -31,7 +32,8 @@ package struct ImageStore: Sendable {
 
     /// Gives a name to an image, taking it from any other.
     ///
-    /// The blobs must be in the content store. The name survives a crash of the machine once this returns.
+    /// The blobs must be in the content store. The name survives a crash of the machine once this
+    /// returns.
     package func set(_ name: String, root: OCI.Descriptor, blobs: [Digest]) throws {
         let image = Image(name: name, root: root, blobs: blobs, updated: Int64(time(nil)))
         let encoder = JSONEncoder()
@@ -44,7 +46,12 @@ package struct ImageStore: Sendable {
                 try file.write(bytes)
                 try file.sync()
                 let directory = try state.root.makeDirectories("images", mode: 0o700)
-                try state.temporary.rename(temporary, to: directory, Self.fileName(name), replacing: true)
+                try state.temporary.rename(
+                    temporary,
+                    to: directory,
+                    Self.fileName(name),
+                    replacing: true
+                )
                 try directory.sync()
             } catch {
                 try? state.temporary.remove(name: temporary)
@@ -81,8 +88,15 @@ package struct ImageStore: Sendable {
     }
 
     private func read(_ fileName: String) throws -> Image {
-        let file = try state.root.open("images/\(fileName)", flags: O_RDONLY | O_NOFOLLOW, scope: .noSymlinks)
-        return try JSONDecoder().decode(Image.self, from: Data(file.readToEnd(byteLimit: Self.byteLimit)))
+        let file = try state.root.open(
+            "images/\(fileName)",
+            flags: O_RDONLY | O_NOFOLLOW,
+            scope: .noSymlinks
+        )
+        return try JSONDecoder().decode(
+            Image.self,
+            from: Data(file.readToEnd(byteLimit: Self.byteLimit))
+        )
     }
 
     private static func fileName(_ name: String) -> String { Digest.of(name).hex + ".json" }

@@ -62,21 +62,29 @@ struct ImageWriter {
             manifests: members.map(\.manifest),
             annotations: options.annotations.on(.index)
         )
-        var root = try await put(document: index.json, type: index.mediaType ?? MediaType.index, "manifest list")
+        var root = try await put(
+            document: index.json,
+            type: index.mediaType ?? MediaType.index,
+            "manifest list"
+        )
         root.annotations = nonEmpty(options.annotations.on(.indexDescriptor))
         return WrittenImage(root: root, members: members)
     }
 
     private func write(_ result: PlatformResult) async throws -> WrittenImage.Member {
         let epoch = try options.epoch(request, result)
-        let layers = try await reporting("exporting layers", progress) { try await exportLayers(result, epoch) }
+        let layers = try await reporting("exporting layers", progress) {
+            try await exportLayers(result, epoch)
+        }
         let finish = ImageConfigFinish(
             layers: layers.map { ImageConfigFinish.LayerFacts(diffID: $0.diffID, note: $0.note) },
             epoch: epoch,
             baseHistory: try ImageConfigFinish.history(result.baseConfig)
         )
         let given = result.config.flatMap { $0.isEmpty ? nil : $0 }
-        let (bytes, created) = try finish.finish(given ?? ImageConfigFinish.standard(result.platform))
+        let (bytes, created) = try finish.finish(
+            given ?? ImageConfigFinish.standard(result.platform)
+        )
         let configType = options.usesOCITypes ? MediaType.config : MediaType.dockerConfig
         let config = try await put(bytes, type: configType, "config")
         let manifest = Manifest(
@@ -91,7 +99,9 @@ struct ImageWriter {
             "manifest"
         )
         descriptor.platform = result.platform
-        descriptor.annotations = nonEmpty(options.annotations.on(.manifestDescriptor, result.platform))
+        descriptor.annotations = nonEmpty(
+            options.annotations.on(.manifestDescriptor, result.platform)
+        )
         return WrittenImage.Member(
             manifest: descriptor,
             config: config,
@@ -109,7 +119,10 @@ struct ImageWriter {
         var note: LayerNote
     }
 
-    private func exportLayers(_ result: PlatformResult, _ epoch: Int64?) async throws -> [ExportedLayer] {
+    private func exportLayers(
+        _ result: PlatformResult,
+        _ epoch: Int64?
+    ) async throws -> [ExportedLayer] {
         let baseDiffIDs = try ImageConfigFinish.diffIDs(result.baseConfig)
         var exported: [ExportedLayer] = []
         var isBase = true
@@ -142,7 +155,12 @@ struct ImageWriter {
     private func blobTime(_ digest: Digest) async -> Timestamp? {
         let content = exporter.content
         let status = try? await blocking { try content.open(digest).status() }
-        return status.map { Timestamp(seconds: $0.modified.seconds, nanoseconds: Int32(clamping: $0.modified.nanoseconds)) }
+        return status.map {
+            Timestamp(
+                seconds: $0.modified.seconds,
+                nanoseconds: Int32(clamping: $0.modified.nanoseconds)
+            )
+        }
     }
 
     /// Annotations without those that only meant something inside a store.
@@ -156,11 +174,16 @@ struct ImageWriter {
 
     // MARK: Documents
 
-    private func put(document: JSONValue, type: String, _ what: String) async throws -> OCI.Descriptor {
+    private func put(
+        document: JSONValue,
+        type: String,
+        _ what: String
+    ) async throws -> OCI.Descriptor {
         try await put(Array(document.encodedPretty().utf8), type: type, what)
     }
 
-    private func put(_ bytes: [UInt8], type: String, _ what: String) async throws -> OCI.Descriptor {
+    private func put(_ bytes: [UInt8], type: String, _ what: String) async throws -> OCI.Descriptor
+    {
         let content = exporter.content
         return try await reporting("exporting \(what) \(Digest.of(bytes))", progress) {
             let digest = try await blocking { try content.put(bytes) }

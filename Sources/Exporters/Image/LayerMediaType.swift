@@ -8,6 +8,7 @@ internal import OCI
 ///   - type: The type the layer's blob came with.
 ///   - oci: Whether the image uses OCI's types or Docker's.
 ///   - keepsNonDistributable: Whether a layer that must not be redistributed stays marked so.
+/// - Returns: The type of equal compression; a type that is no layer's comes back as it is.
 func layerMediaType(_ type: String, oci: Bool, keepsNonDistributable: Bool) -> String {
     guard let compression = MediaType.layerCompression(type) else { return type }
     let isForeign =

@@ -3,9 +3,11 @@
 internal import LinuxSystem
 internal import OCI
 
-/// The files of an OCI image layout for one image, in the order in which an archive holds them: by name.
+/// The files of an OCI image layout for one image, in the order in which an archive holds them: by
+/// name.
 ///
-/// Source: OCI image-spec v1.1, image-layout.md; containerd's `io.containerd.image.name`; Docker's `manifest.json`.
+/// Source: OCI image-spec v1.1, image-layout.md; containerd's `io.containerd.image.name`; Docker's
+/// `manifest.json`.
 struct Layout: Sendable {
     enum Content: Sendable {
         case directory
@@ -57,7 +59,9 @@ struct Layout: Sendable {
             Entry(name: "index.json", content: .bytes(index.encoded)),
             Entry(name: "oci-layout", content: .bytes(Self.version)),
         ]
-        for blob in image.blobs { entries.append(Entry(name: Self.path(blob.digest), content: .blob(blob))) }
+        for blob in image.blobs {
+            entries.append(Entry(name: Self.path(blob.digest), content: .blob(blob)))
+        }
         if isDocker, let manifest = dockerManifest {
             entries.append(Entry(name: "manifest.json", content: .bytes(manifest)))
         }

@@ -9,7 +9,8 @@ internal import SystemPackage
 
 /// Writes an image into an OCI layout directory, beside what is there already.
 ///
-/// Blobs come first and `index.json` last, each by rename: readers see the layout without the image or with all of it.
+/// Blobs come first and `index.json` last, each by rename: readers see the layout without the image
+/// or with all of it.
 struct LayoutDirectory {
     private static let indexByteLimit = 64 << 20
 
@@ -39,12 +40,16 @@ struct LayoutDirectory {
     private func write(_ blob: OCI.Descriptor, in blobs: Directory) throws {
         let name = blob.digest.hex
         // Named by their digest, blobs of the right length are taken to be what they say.
-        if let there = try blobs.statusIfExists(name: name), there.isRegular, Int64(clamping: there.size) == blob.size {
+        if let there = try blobs.statusIfExists(name: name), there.isRegular,
+            Int64(clamping: there.size) == blob.size
+        {
             return
         }
         let source = try content.open(blob.digest)
         try replace(name, in: blobs) { file in
-            guard try file.copy(from: source) == blob.size else { throw content.quarantine(blob.digest, found: nil) }
+            guard try file.copy(from: source) == blob.size else {
+                throw content.quarantine(blob.digest, found: nil)
+            }
         }
     }
 
@@ -69,7 +74,9 @@ struct LayoutDirectory {
     private func existingIndex(_ root: Directory) throws -> Index? {
         guard try root.statusIfExists(name: "index.json") != nil else { return nil }
         let bytes = try attempt("read \(path)/index.json") {
-            try root.open("index.json", flags: O_RDONLY | O_NOFOLLOW).readToEnd(byteLimit: Self.indexByteLimit)
+            try root.open("index.json", flags: O_RDONLY | O_NOFOLLOW).readToEnd(
+                byteLimit: Self.indexByteLimit
+            )
         }
         do {
             return try JSONDecoder().decode(Index.self, from: Data(bytes))
@@ -89,7 +96,9 @@ struct LayoutDirectory {
         index.manifests.removeAll { listed in
             let name = listed.annotations?[Layout.nameKey]
             if let name { return names.contains(name) }
-            return layout.listed.contains { $0.digest == listed.digest && $0.annotations?[Layout.nameKey] == nil }
+            return layout.listed.contains {
+                $0.digest == listed.digest && $0.annotations?[Layout.nameKey] == nil
+            }
         }
         index.manifests += layout.listed
         return index

@@ -7,9 +7,10 @@ internal import SystemPackage
 
 /// Writes a file tree into a directory of the client, merging it with what is there.
 ///
-/// Names are only followed beneath the directory and never through a symlink, whatever stands there or arrives. A file
-/// takes the place of a file by rename; a directory that is in the way of a file is never deleted. Owners are set when
-/// the process may, mode, times and extended attributes always.
+/// Names are only followed beneath the directory and never through a symlink, whatever stands there
+/// or arrives. A file takes the place of a file by rename; a directory that is in the way of a file
+/// is never deleted. Owners are set when the process may, mode, times and extended attributes
+/// always.
 final class DirectoryWriter {
     private let root: Directory
     private let shownPath: FilePath
@@ -17,7 +18,8 @@ final class DirectoryWriter {
     private let setsOwners = geteuid() == 0
     /// Files that were written, and by which tree; two trees may not write one.
     private var written: [String: String] = [:]
-    /// Of the tree being written: its directories, parents first, and the first names of its files with several.
+    /// Of the tree being written: its directories, parents first, and the first names of its files
+    /// with several.
     private var directories: [(path: String, entry: TreeEntry)] = []
     private var firstNames: [LayerEntry.Identity: String] = [:]
     /// The directory that was written to last.
@@ -32,9 +34,11 @@ final class DirectoryWriter {
     /// Writes a tree.
     ///
     /// - Parameters:
+    ///   - tree: What to write; its root's own facts are not.
     ///   - prefix: Directory below the destination to write into; "" for the destination itself.
     ///   - label: Names the tree in messages.
     ///   - epoch: The time all files get, in seconds; `nil` = each its own.
+    /// - Throws: ``ExportError``, `conflict`, `unwritable`, `noSpace`; what reading the tree throws.
     func write(_ tree: TreeReader, below prefix: String, label: String, epoch: Int64?) throws {
         if !prefix.isEmpty {
             try attempt("write \(shownPath)/\(prefix)") { try makeDirectory(prefix) }
@@ -45,7 +49,9 @@ final class DirectoryWriter {
             if entry.path.isEmpty { return true }
             try cancellation.check()
             let path = TreePath.join(prefix, entry.path)
-            try attempt("write \(shownPath)/\(path)") { try place(entry, of: tree, at: path, label, epoch) }
+            try attempt("write \(shownPath)/\(path)") {
+                try place(entry, of: tree, at: path, label, epoch)
+            }
             return true
         }
         // Modes and times last: a directory may not be writable, and writing into it sets its time.
@@ -83,11 +89,19 @@ final class DirectoryWriter {
         try write(entry, tree, path, epoch)
     }
 
-    private func write(_ entry: TreeEntry, _ tree: TreeReader, _ path: String, _ epoch: Int64?) throws {
+    private func write(
+        _ entry: TreeEntry,
+        _ tree: TreeReader,
+        _ path: String,
+        _ epoch: Int64?
+    ) throws {
         let (directoryPath, name) = TreePath.split(path)
         let directory = try open(directoryPath)
         if try directory.statusIfExists(name: name)?.isDirectory == true {
-            throw ExportError(.conflict, "cannot write \(shownPath)/\(path): a directory stands there; remove it")
+            throw ExportError(
+                .conflict,
+                "cannot write \(shownPath)/\(path): a directory stands there; remove it"
+            )
         }
         let temporary = ".kiln-\(randomToken(count: 12)).tmp"
         do {
@@ -104,9 +118,21 @@ final class DirectoryWriter {
             case .socket:
                 try makeNode(entry, FileStatus.Kind.socket, in: directory, temporary)
             case .characterDevice(let major, let minor):
-                try makeNode(entry, FileStatus.Kind.characterDevice, (major, minor), in: directory, temporary)
+                try makeNode(
+                    entry,
+                    FileStatus.Kind.characterDevice,
+                    (major, minor),
+                    in: directory,
+                    temporary
+                )
             case .blockDevice(let major, let minor):
-                try makeNode(entry, FileStatus.Kind.blockDevice, (major, minor), in: directory, temporary)
+                try makeNode(
+                    entry,
+                    FileStatus.Kind.blockDevice,
+                    (major, minor),
+                    in: directory,
+                    temporary
+                )
             case .directory, .whiteout:
                 return
             }
@@ -125,7 +151,12 @@ final class DirectoryWriter {
         in directory: Directory,
         _ name: String
     ) throws {
-        try directory.makeNode(name, mode: kind.rawValue | 0o600, major: device.major, minor: device.minor)
+        try directory.makeNode(
+            name,
+            mode: kind.rawValue | 0o600,
+            major: device.major,
+            minor: device.minor
+        )
         try setOwner(entry, directory, name)
         try directory.setMode(name: name, entry.mode)
     }
@@ -135,7 +166,11 @@ final class DirectoryWriter {
         let (firstDirectory, firstName) = TreePath.split(first)
         let directory = try root.directory(directoryPath, scope: .noSymlinks)
         let temporary = ".kiln-\(randomToken(count: 12)).tmp"
-        try directory.makeHardLink(temporary, to: root.directory(firstDirectory, scope: .noSymlinks), firstName)
+        try directory.makeHardLink(
+            temporary,
+            to: root.directory(firstDirectory, scope: .noSymlinks),
+            firstName
+        )
         do {
             try directory.rename(temporary, to: directory, name, replacing: true)
         } catch {
@@ -174,21 +209,28 @@ final class DirectoryWriter {
         if setsOwners { try directory.setOwner(name: name, user: entry.uid, group: entry.gid) }
     }
 
-    /// Sets owner, mode and attributes of an open file or directory; in this order, as changing the owner drops
-    /// set-uid bits and capabilities.
-    private func setFacts(of entry: TreeEntry, _ tree: TreeReader, on file: LinuxSystem.Descriptor) throws {
+    /// Sets owner, mode and attributes of an open file or directory; in this order, as changing the
+    /// owner drops set-uid bits and capabilities.
+    private func setFacts(
+        of entry: TreeEntry,
+        _ tree: TreeReader,
+        on file: LinuxSystem.Descriptor
+    ) throws {
         if setsOwners { try file.setOwner(user: entry.uid, group: entry.gid) }
         try file.setMode(entry.mode)
         for attribute in try tree.attributes(entry.path) { try set(attribute, on: file) }
     }
 
     /// What the file system or this user cannot hold is left out, as `cp -a` does.
-    private func set(_ attribute: ExtendedAttribute, on file: LinuxSystem.Descriptor) throws(SystemCallError) {
+    private func set(
+        _ attribute: ExtendedAttribute,
+        on file: LinuxSystem.Descriptor
+    ) throws(SystemCallError) {
         do {
             try file.setAttribute(attribute.name, attribute.value)
-        } catch where error.errno == .notSupported {
+        } catch  where error.errno == .notSupported {
             return
-        } catch where error.errno == .notPermitted {
+        } catch  where error.errno == .notPermitted {
             return
         }
     }

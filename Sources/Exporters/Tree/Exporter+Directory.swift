@@ -4,19 +4,27 @@ internal import LinuxSystem
 internal import Snapshots
 
 extension Exporter {
-    /// Writes trees into a directory of the client; nothing that was there is deleted but files of equal names.
+    /// Writes trees into a directory of the client; nothing that was there is deleted but files of
+    /// equal names.
     func exportDirectory(
         _ request: ExportRequest,
         _ progress: @escaping @Sendable (ExportProgress) -> Void
     ) async throws -> ExportResponse {
         let options = try TreeOptions(request)
-        guard case .path(let path) = try Self.destination(of: request) else { return ExportResponse() }
+        guard case .path(let path) = try Self.destination(of: request) else {
+            return ExportResponse()
+        }
         let trees = try await readTrees(request, options)
         try await reporting("copying files", progress) {
             try await cancellableBlocking { cancellation in
                 let writer = try DirectoryWriter(path, cancellation: cancellation)
                 for tree in trees {
-                    try writer.write(tree.reader, below: tree.directory, label: tree.label, epoch: tree.epoch)
+                    try writer.write(
+                        tree.reader,
+                        below: tree.directory,
+                        label: tree.label,
+                        epoch: tree.epoch
+                    )
                 }
             }
         }
@@ -32,7 +40,8 @@ extension Exporter {
         var epoch: Int64?
     }
 
-    func readTrees(_ request: ExportRequest, _ options: TreeOptions) async throws -> [ExportedTree] {
+    func readTrees(_ request: ExportRequest, _ options: TreeOptions) async throws -> [ExportedTree]
+    {
         let splits = options.splits(request)
         var trees: [ExportedTree] = []
         for result in request.results {

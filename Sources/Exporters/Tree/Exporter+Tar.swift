@@ -38,7 +38,10 @@ private struct TreeTar {
     let cancellation: CancellationFlag
 
     func write(to archive: inout TarWriter) throws {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.bufferByteCount, alignment: 16)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: Self.bufferByteCount,
+            alignment: 16
+        )
         defer { unsafe buffer.deallocate() }
         if !tree.directory.isEmpty {
             var header = TarEntry(path: tree.directory, kind: .directory, mode: 0o755)
@@ -78,7 +81,8 @@ private struct TreeTar {
         case .directory: kind = .directory
         case .regular: kind = .regular
         case .symbolicLink(let target): kind = .symbolicLink(target: target)
-        case .characterDevice(let major, let minor): kind = .characterDevice(major: major, minor: minor)
+        case .characterDevice(let major, let minor):
+            kind = .characterDevice(major: major, minor: minor)
         case .blockDevice(let major, let minor): kind = .blockDevice(major: major, minor: minor)
         case .fifo: kind = .fifo
         case .socket, .whiteout: return nil
@@ -101,7 +105,9 @@ private struct TreeTar {
         var rest = entry.size
         while rest > 0 {
             let limit = Int(min(rest, UInt64(Self.bufferByteCount)))
-            let count = try unsafe file.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<limit]))
+            let count = try unsafe file.read(
+                into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<limit])
+            )
             if count == 0 { break }
             try unsafe archive.write(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             rest -= UInt64(count)

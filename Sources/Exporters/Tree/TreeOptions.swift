@@ -4,12 +4,15 @@ internal import Snapshots
 
 /// Attributes of the exporters `tar` and `local`.
 struct TreeOptions: Sendable {
-    /// Whether each platform gets a directory of its own; `nil` = when the result is a map of platforms.
+    /// Whether each platform gets a directory of its own; `nil` = when the result is a map of
+    /// platforms.
     var platformSplit: Bool?
     /// SOURCE_DATE_EPOCH that was asked for: outer `nil` = the frontend's.
     var epoch: Int64??
 
-    private static let known = ["dest", "platform-split", "source-date-epoch", "mode", "attestation-prefix"]
+    private static let known = [
+        "dest", "platform-split", "source-date-epoch", "mode", "attestation-prefix",
+    ]
 
     init(_ request: ExportRequest) throws {
         var attributes = Attributes(request)
@@ -17,7 +20,11 @@ struct TreeOptions: Sendable {
         platformSplit = try attributes.flag("platform-split")
         epoch = try attributes.epoch()
         if let mode = attributes.text("mode"), !["", "copy"].contains(mode) {
-            throw attributes.invalid("mode", mode, "copy; deleting what was there before is not supported")
+            throw attributes.invalid(
+                "mode",
+                mode,
+                "copy; deleting what was there before is not supported"
+            )
         }
         try attributes.finish(known: Self.known)
     }
@@ -34,7 +41,10 @@ struct TreeOptions: Sendable {
     static func directoryName(_ result: PlatformResult) throws -> String {
         let name = String(result.id.map { $0 == "/" ? "_" : $0 })
         guard TreePath.isName(name) else {
-            throw ExportError(.conflict, "cannot name a directory after the platform \(result.id.debugDescription)")
+            throw ExportError(
+                .conflict,
+                "cannot name a directory after the platform \(result.id.debugDescription)"
+            )
         }
         return name
     }

@@ -10,7 +10,8 @@ internal import SystemPackage
 struct FileHashing: Sendable {
     /// What reading a file gave.
     struct Outcome: Sendable {
-        /// The status under which the bytes were read; it differs from the walk's when the file changed in between.
+        /// The status under which the bytes were read; it differs from the walk's when the file
+        /// changed in between.
         var status: FileStatus
         var hasAttributes: Bool
         var digest: Digest
@@ -27,14 +28,15 @@ struct FileHashing: Sendable {
     /// Reads one regular file to its end.
     ///
     /// - Returns: `nil` when there is no regular file of that name any more.
-    /// - Throws: ``SourcesError``, `changing`, when the file changed during each of several attempts.
+    /// - Throws: ``SourcesError``, `changing`, when the file changed during each of several
+    ///   attempts.
     func hash(_ path: String) throws -> Outcome? {
         for _ in 0..<Self.attemptLimit {
             let file: LinuxSystem.Descriptor
             do {
                 // Not blocking: the name may have become a FIFO since it was listed.
                 file = try root.open(path, flags: Self.openFlags, scope: .noSymlinks)
-            } catch where error.isGone {
+            } catch  where error.isGone {
                 return nil
             } catch {
                 throw SourcesError(error, verb: "read", object: "\(shownPath)/\(path)")

@@ -7,8 +7,8 @@ internal import SystemPackage
 
 /// The tree of a scan, read from the client's directory itself.
 ///
-/// Names and facts are those of the scan. Bytes are read from the files as they are now, so each file is checked when it
-/// is opened and, by ``confirmUnchanged(_:_:)``, after it was read.
+/// Names and facts are those of the scan. Bytes are read from the files as they are now, so each
+/// file is checked when it is opened and, by ``confirmUnchanged(_:_:)``, after it was read.
 package final class HostTreeContent: LayerContent {
     private let tree: LocalTree
     private let root: Directory
@@ -48,7 +48,7 @@ package final class HostTreeContent: LayerContent {
         let file: LinuxSystem.Descriptor
         do {
             file = try root.open(path, flags: FileHashing.openFlags, scope: .noSymlinks)
-        } catch where error.isGone {
+        } catch  where error.isGone {
             throw changed(path)
         } catch {
             throw SourcesError(error, verb: "read", object: shown(path))
@@ -57,11 +57,14 @@ package final class HostTreeContent: LayerContent {
         return file
     }
 
-    /// Checks that an open file still is the one that was hashed; call it after its bytes were read.
+    /// Checks that an open file still is the one that was hashed; call it after its bytes were
+    /// read.
     ///
     /// - Throws: ``SourcesError``, `changing`.
     package func confirmUnchanged(_ path: String, _ file: LinuxSystem.Descriptor) throws {
-        guard let node = tree.find(path), try file.status().isUnchanged(since: tree.nodes[node].status) else {
+        guard let node = tree.find(path),
+            try file.status().isUnchanged(since: tree.nodes[node].status)
+        else {
             throw changed(path)
         }
     }
@@ -73,13 +76,17 @@ package final class HostTreeContent: LayerContent {
         )
     }
 
-    private func shown(_ path: String) -> String { path.isEmpty ? shownPath : shownPath + "/" + path }
+    private func shown(_ path: String) -> String {
+        path.isEmpty ? shownPath : shownPath + "/" + path
+    }
 }
 
 extension FileStatus {
-    /// Whether this is the same file with the same bytes, mode and attributes as at an earlier look.
+    /// Whether this is the same file with the same bytes, mode and attributes as at an earlier
+    /// look.
     func isUnchanged(since earlier: FileStatus) -> Bool {
-        device == earlier.device && inode == earlier.inode && size == earlier.size && mode == earlier.mode
+        device == earlier.device && inode == earlier.inode && size == earlier.size
+            && mode == earlier.mode
             && modified == earlier.modified && changed == earlier.changed
     }
 }

@@ -3,13 +3,17 @@
 internal import LinuxSystem
 internal import Snapshots
 
-/// The extended attributes of an open file that a build carries: those that mean the same on every machine.
+/// The extended attributes of an open file that a build carries: those that mean the same on every
+/// machine.
 ///
-/// Security labels and access lists belong to the client's machine, and overlayfs would obey its own.
+/// Security labels and access lists belong to the client's machine, and overlayfs would obey its
+/// own.
 func carriedAttributes(of file: Descriptor) throws -> [ExtendedAttribute] {
     var carried: [ExtendedAttribute] = []
     for name in try file.attributeNames() where isCarried(attribute: name) {
-        if let value = try file.attribute(name) { carried.append(ExtendedAttribute(name: name, value: value)) }
+        if let value = try file.attribute(name) {
+            carried.append(ExtendedAttribute(name: name, value: value))
+        }
     }
     return carried
 }
@@ -29,7 +33,8 @@ extension LayerEntry {
             case .symbolicLink: .symbolicLink(target: target)
             case .fifo: .fifo
             case .socket: .socket
-            case .characterDevice: .characterDevice(major: status.deviceMajor, minor: status.deviceMinor)
+            case .characterDevice:
+                .characterDevice(major: status.deviceMajor, minor: status.deviceMinor)
             case .blockDevice: .blockDevice(major: status.deviceMajor, minor: status.deviceMinor)
             case .regular: .regular
             }

@@ -2,8 +2,10 @@
 
 internal import PathPatterns
 
-/// Which files of a directory a source takes: those an include pattern matches (all, when there is none) and no exclude
-/// pattern does. A directory that is not taken stays when something below it is.
+/// Which files of a directory a source takes.
+///
+/// Those an include pattern matches (all, when there is none) and no exclude pattern does. A
+/// directory that is not taken stays when something below it is.
 struct LocalFilter: Sendable {
     /// What is known about a directory when its children are judged.
     struct State: Sendable {
@@ -31,8 +33,8 @@ struct LocalFilter: Sendable {
 
     /// Judges one path below the root.
     ///
-    /// - Returns: Whether to keep it, for itself or, a directory, for what may be taken below it; and, for a directory,
-    ///   the state to judge its children with.
+    /// - Returns: Whether to keep it, for itself or, a directory, for what may be taken below it;
+    ///   and, for a directory, the state to judge its children with.
     func judge(_ path: String, isDirectory: Bool, parent: State) -> (isKept: Bool, state: State) {
         var state = State()
         if let include {

@@ -3,9 +3,11 @@
 internal import LinuxSystem
 internal import OCI
 
-/// The bytes of a ``LocalIndex``: a magic, the count of records, the records, a SHA-256 over all of it; little-endian.
+/// The bytes of a ``LocalIndex``: a magic, the count of records, the records, a SHA-256 over all of
+/// it; little-endian.
 extension LocalIndex {
-    /// Names format and kind of digest: a file that starts otherwise is of another version and ignored.
+    /// Names format and kind of digest: a file that starts otherwise is of another version and
+    /// ignored.
     private static let magic = Array("kiln-index-1\n\0\0\0".utf8)
     private static let headerSize = 24
     private static let recordSize = 88
@@ -15,15 +17,20 @@ extension LocalIndex {
 
     /// Reads an index; `nil` when the bytes are not exactly one that ``encoded()`` made.
     init?(decoding bytes: [UInt8]) {
-        guard bytes.count >= Self.headerSize + Self.checksumSize, bytes.starts(with: Self.magic) else { return nil }
+        guard bytes.count >= Self.headerSize + Self.checksumSize, bytes.starts(with: Self.magic)
+        else { return nil }
         let body = bytes.count - Self.checksumSize
         var hasher = Digester()
-        unsafe bytes.withUnsafeBytes { unsafe hasher.update(UnsafeRawBufferPointer(rebasing: $0[..<body])) }
+        unsafe bytes.withUnsafeBytes {
+            unsafe hasher.update(UnsafeRawBufferPointer(rebasing: $0[..<body]))
+        }
         guard hasher.finish().bytes.elementsEqual(bytes[body...]) else { return nil }
 
         var reader = Reader(bytes: bytes, offset: Self.magic.count)
         let count = reader.integer(UInt64.self)
-        guard count <= UInt64(Self.recordLimit), Self.headerSize + Int(count) * Self.recordSize == body else {
+        guard count <= UInt64(Self.recordLimit),
+            Self.headerSize + Int(count) * Self.recordSize == body
+        else {
             return nil
         }
         var records: [Record] = []
@@ -66,7 +73,9 @@ extension LocalIndex {
         let bytes: [UInt8]
         var offset: Int
 
-        mutating func integer<Value: FixedWidthInteger & BitwiseCopyable>(_ type: Value.Type) -> Value {
+        mutating func integer<Value: FixedWidthInteger & BitwiseCopyable>(
+            _ type: Value.Type
+        ) -> Value {
             defer { offset += MemoryLayout<Value>.size }
             return Value(
                 littleEndian: unsafe bytes.withUnsafeBytes {

@@ -3,14 +3,16 @@
 internal import LinuxSystem
 internal import OCI
 
-/// What earlier scans learned about the files of one directory: the digest of each, and by which facts to know it again.
+/// What earlier scans learned about the files of one directory: the digest of each, and by which
+/// facts to know it again.
 ///
-/// A file is the one of the record when device, inode, size, mtime and ctime are equal. The kernel sets ctime at each
-/// change of bytes, mode or attributes and no call can set it back, so a record outlives renames of parents but no
-/// change. Paths are not kept: they play no part in the question.
+/// A file is the one of the record when device, inode, size, mtime and ctime are equal. The kernel
+/// sets ctime at each change of bytes, mode or attributes and no call can set it back, so a record
+/// outlives renames of parents but no change. Paths are not kept: they play no part in the
+/// question.
 ///
-/// The file is a cache of work, never a truth: it is replaced by rename, ends in a checksum, and is ignored when it does
-/// not hold.
+/// The file is a cache of work, never a truth: it is replaced by rename, ends in a checksum, and is
+/// ignored when it does not hold.
 struct LocalIndex: Sendable {
     /// What is known about one file.
     struct Record: Sendable {
@@ -20,9 +22,11 @@ struct LocalIndex: Sendable {
         var modified: FileStatus.Time
         var changed: FileStatus.Time
         var digest: Digest
-        /// Whether the file has attributes that a build carries, so that a scan asks for them only then.
+        /// Whether the file has attributes that a build carries, so that a scan asks for them only
+        /// then.
         var hasAttributes: Bool
-        /// Day since 1970 when a scan last met the file; records that nobody met for long are dropped.
+        /// Day since 1970 when a scan last met the file; records that nobody met for long are
+        /// dropped.
         var lastSeenDay: UInt32
     }
 
@@ -53,7 +57,8 @@ struct LocalIndex: Sendable {
         guard low < records.count else { return nil }
         let record = records[low]
         let isSame =
-            record.inode == status.inode && record.device == status.device && record.size == status.size
+            record.inode == status.inode && record.device == status.device
+            && record.size == status.size
             && record.modified == status.modified && record.changed == status.changed
         return isSame ? low : nil
     }
@@ -63,6 +68,7 @@ struct LocalIndex: Sendable {
     /// - Parameters:
     ///   - learned: Records of files that were hashed.
     ///   - met: Positions of records whose files the scan met unchanged.
+    ///   - today: Days since 1970.
     /// - Returns: Whether anything changed that is worth writing.
     mutating func merge(learned: [Record], met: [Int], today: UInt32) -> Bool {
         var isStale = !learned.isEmpty

@@ -5,10 +5,11 @@ internal import LinuxSystem
 internal import OCI
 internal import SystemPackage
 
-/// Where the index of one directory is kept: `index/<name>`, the name made from device, inode and path.
+/// Where the index of one directory is kept: `index/<name>`, the name made from device, inode and
+/// path.
 ///
-/// Readers take it as it stands, writers replace it by rename; of two writers at once the later wins, and what the other
-/// learned is learned again.
+/// Readers take it as it stands, writers replace it by rename; of two writers at once the later
+/// wins, and what the other learned is learned again.
 struct LocalIndexFile {
     private let state: StateDirectory
     private let name: String
@@ -35,7 +36,12 @@ struct LocalIndexFile {
         do {
             let file = try state.temporary.createFile(temporary, mode: 0o600)
             try file.write(index.encoded())
-            try state.temporary.rename(temporary, to: try state.root.directory("index"), name, replacing: true)
+            try state.temporary.rename(
+                temporary,
+                to: try state.root.directory("index"),
+                name,
+                replacing: true
+            )
         } catch {
             try? state.temporary.remove(name: temporary)
             throw error

@@ -21,11 +21,13 @@ struct LocalNode: Sendable {
     var parent = 0
     /// Where its children stand in ``LocalTree/nodes``, sorted by the bytes of their names.
     var children: Range<Int> = 0..<0
-    /// Whether the patterns chose it for itself; a directory that they did not choose stays only for what is below it.
+    /// Whether the patterns chose it for itself; a directory that they did not choose stays only
+    /// for what is below it.
     var isChosen = true
 }
 
-/// What a scan found: nodes in order of depth, the root first, the children of one directory side by side.
+/// What a scan found: nodes in order of depth, the root first, the children of one directory side
+/// by side.
 struct LocalTree: Sendable {
     var nodes: [LocalNode]
 
@@ -67,11 +69,13 @@ struct LocalTree: Sendable {
         return nil
     }
 
-    /// The tree without what was not chosen: files that vanished, and directories that hold nothing that was chosen.
+    /// The tree without what was not chosen: files that vanished, and directories that hold nothing
+    /// that was chosen.
     func pruned() -> LocalTree {
         var isKept = nodes.map(\.isChosen)
         if isKept.allSatisfy({ $0 }) { return self }
-        // Children stand behind their parents, so one pass backwards carries a choice up to the root.
+        // Children stand behind their parents, so one pass backwards carries a choice up to the
+        // root.
         for index in nodes.indices.reversed() where !isKept[index] {
             isKept[index] = index == 0 || nodes[index].children.contains { isKept[$0] }
         }
@@ -89,7 +93,8 @@ struct LocalTree: Sendable {
         return LocalTree(nodes: kept)
     }
 
-    /// A digest over names, kinds, modes, links and contents: equal for equal trees, whatever their times and inodes.
+    /// A digest over names, kinds, modes, links and contents: equal for equal trees, whatever their
+    /// times and inodes.
     ///
     /// Valid once every regular file has its digest.
     func identity() -> Digest {

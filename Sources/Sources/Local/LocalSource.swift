@@ -8,9 +8,9 @@ package import SystemPackage
 
 /// Reads directories of the client where they stand.
 ///
-/// A scan walks the directory on all cores, compares each file with what earlier scans learned (``LocalIndex``) and
-/// reads only those that changed. Nothing is copied: the tree it gives reads from the directory itself, and notices when
-/// a file is no longer the one that was hashed.
+/// A scan walks the directory on all cores, compares each file with what earlier scans learned
+/// (``LocalIndex``) and reads only those that changed. Nothing is copied: the tree it gives reads
+/// from the directory itself, and notices when a file is no longer the one that was hashed.
 package final class LocalSource: Sendable {
     /// What to take of a directory.
     package struct Selection: Sendable, Hashable {
@@ -18,7 +18,8 @@ package final class LocalSource: Sendable {
         package var includePatterns: [String]
         /// Leave out what these match; the last that matches decides, `!` makes an exception.
         package var excludePatterns: [String]
-        /// Take only these paths and what their symlinks lead to, besides what is included; everything when empty.
+        /// Take only these paths and what their symlinks lead to, besides what is included;
+        /// everything when empty.
         package var followPaths: [String]
 
         package init(
@@ -36,7 +37,8 @@ package final class LocalSource: Sendable {
     package struct Scan: Sendable {
         /// The tree, read in place.
         package let content: HostTreeContent
-        /// Digest over names, modes, links and contents; equal for equal trees whatever their times.
+        /// Digest over names, modes, links and contents; equal for equal trees whatever their
+        /// times.
         package let key: Digest
         /// Regular files in the tree, and their bytes.
         package let fileCount: Int
@@ -51,7 +53,9 @@ package final class LocalSource: Sendable {
     private let now: @Sendable () -> Int64
 
     /// - Parameter state: Where the index of each directory is kept, in `index/`.
-    package convenience init(state: StateDirectory) { self.init(state: state) { Int64(Glibc.time(nil)) } }
+    package convenience init(state: StateDirectory) {
+        self.init(state: state) { Int64(Glibc.time(nil)) }
+    }
 
     init(state: StateDirectory, now: @escaping @Sendable () -> Int64) {
         self.state = state
@@ -60,12 +64,15 @@ package final class LocalSource: Sendable {
 
     /// Scans a directory.
     ///
-    /// Owner and group of everything become 0, sockets and devices are left out, symlinks stay as they are. Cancelling
-    /// the task ends the scan soon; the index then keeps nothing of it.
+    /// Owner and group of everything become 0, sockets and devices are left out, symlinks stay as
+    /// they are. Cancelling the task ends the scan soon; the index then keeps nothing of it.
     ///
-    /// - Parameter path: A directory of the host; symlinks on the way to it are followed.
-    /// - Throws: ``SourcesError``: `notFound`, `notDirectory`, `denied` with the file that cannot be read, `changing`,
-    ///   `invalid` for a pattern or a name. `CancellationError`.
+    /// - Parameters:
+    ///   - path: A directory of the host; symlinks on the way to it are followed.
+    ///   - selection: What to take of it.
+    /// - Returns: The tree as it was found, read in place.
+    /// - Throws: ``SourcesError``: `notFound`, `notDirectory`, `denied` with the file that cannot
+    ///   be read, `changing`, `invalid` for a pattern or a name. `CancellationError`.
     package func scan(_ path: FilePath, _ selection: Selection = Selection()) async throws -> Scan {
         try await cancellableBlocking { [state, now] cancellation in
             try LocalScan(
@@ -88,7 +95,8 @@ private struct LocalScan {
     let now: Int64
     let cancellation: CancellationFlag
 
-    /// Seconds a file must have rested before it was hashed, so that a later change surely has another ctime.
+    /// Seconds a file must have rested before it was hashed, so that a later change surely has
+    /// another ctime.
     private static let restSeconds: Int64 = 2
 
     func run() throws -> LocalSource.Scan {
@@ -117,7 +125,11 @@ private struct LocalScan {
         }
         let today = UInt32(clamping: now / 86_400)
         let (learned, hashedByteCount) = try hash(unknown, of: &tree, root: root)
-        if index.merge(learned: learned.map { LocalIndex.Record($0, today: today) }, met: met, today: today) {
+        if index.merge(
+            learned: learned.map { LocalIndex.Record($0, today: today) },
+            met: met,
+            today: today
+        ) {
             // An index that cannot be written costs the next scan time, nothing else.
             try? file.write(index)
         }
@@ -164,7 +176,8 @@ private struct LocalScan {
     private func hasRested(_ status: FileStatus) -> Bool {
         let limit = now - Self.restSeconds
         // A time that lies ahead was set by hand and says nothing.
-        let isTouched = status.modified.seconds >= limit && status.modified.seconds <= now + Self.restSeconds
+        let isTouched =
+            status.modified.seconds >= limit && status.modified.seconds <= now + Self.restSeconds
         return status.changed.seconds < limit && !isTouched
     }
 
@@ -178,7 +191,9 @@ private struct LocalScan {
 
     private func filter(_ root: Directory) throws -> LocalFilter {
         var include = selection.includePatterns
-        if !selection.followPaths.isEmpty, let followed = try FollowPaths.resolve(selection.followPaths, in: root) {
+        if !selection.followPaths.isEmpty,
+            let followed = try FollowPaths.resolve(selection.followPaths, in: root)
+        {
             include = FollowPaths.withoutCovered(include + followed) ?? []
         }
         return try LocalFilter(include: include, exclude: selection.excludePatterns)

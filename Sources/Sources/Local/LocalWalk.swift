@@ -4,11 +4,13 @@ internal import LinuxSystem
 internal import Snapshots
 internal import SystemPackage
 
-/// Walks a directory of the client, one depth after the other, the directories of a depth on all cores.
+/// Walks a directory of the client, one depth after the other, the directories of a depth on all
+/// cores.
 ///
-/// Sockets and device nodes are left out: they mean something on the client's machine only. What vanishes during the
-/// walk was never there. Directories are opened by their path below the root, without following a symlink, so that the
-/// walk holds one descriptor a thread and cannot be led out of the directory.
+/// Sockets and device nodes are left out: they mean something on the client's machine only. What
+/// vanishes during the walk was never there. Directories are opened by their path below the root,
+/// without following a symlink, so that the walk holds one descriptor a thread and cannot be led
+/// out of the directory.
 struct LocalWalk: Sendable {
     /// Most files and directories one source may hold.
     static let nodeLimit = 20_000_000
@@ -102,7 +104,8 @@ struct LocalWalk: Sendable {
     }
 
     /// - Returns: `nil` for what is left out.
-    private func look(at name: String, in directory: Directory, _ parent: Pending) throws -> Found? {
+    private func look(at name: String, in directory: Directory, _ parent: Pending) throws -> Found?
+    {
         guard let status = try directory.statusIfExists(name: name) else {
             // The list gives names repaired: one that cannot be found again may have been no text.
             if name.unicodeScalars.contains("\u{FFFD}") {
@@ -120,15 +123,25 @@ struct LocalWalk: Sendable {
         let path = join(parent.path, name)
         let verdict = filter.judge(path, isDirectory: status.isDirectory, parent: parent.filter)
         guard verdict.isKept else { return nil }
-        guard let target = try status.isSymbolicLink ? readLink(name, in: directory) : "" else { return nil }
-        let node = LocalNode(name: name, status: status, target: target, isChosen: !verdict.state.isSkipped)
+        guard let target = try status.isSymbolicLink ? readLink(name, in: directory) : "" else {
+            return nil
+        }
+        let node = LocalNode(
+            name: name,
+            status: status,
+            target: target,
+            isChosen: !verdict.state.isSkipped
+        )
         return Found(node: node, filter: status.isDirectory ? verdict.state : nil)
     }
 
-    private func readLink(_ name: String, in directory: Directory) throws(SystemCallError) -> String? {
+    private func readLink(
+        _ name: String,
+        in directory: Directory
+    ) throws(SystemCallError) -> String? {
         do {
             return try directory.readLink(name: name)
-        } catch where error.isGone {
+        } catch  where error.isGone {
             return nil
         }
     }
