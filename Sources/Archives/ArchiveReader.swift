@@ -21,6 +21,8 @@ package import LinuxSystem
     private let archive: OpaquePointer
     private let source: Source
     private var entryCount = 0
+    /// Bytes of the current entry that were not read yet.
+    private var missingByteCount: Int64 = 0
 
     /// Where the bytes come from, held alive for libarchive's callbacks.
     @safe private final class Source {
@@ -59,6 +61,8 @@ package import LinuxSystem
         unsafe self.archive = archive
         unsafe source = Source(read)
         unsafe archive_read_support_format_tar(archive)
+        // Nothing at all is an archive without entries, to us and to every other reader of layers.
+        unsafe archive_read_support_format_empty(archive)
         if compressed {
             unsafe archive_read_support_filter_gzip(archive)
             unsafe archive_read_support_filter_bzip2(archive)
@@ -105,15 +109,30 @@ package import LinuxSystem
                     "cannot read the archive: it has more than \(Self.entryCountMax) entries"
                 )
             }
-            if let entry = unsafe try read(raw) { return entry }
+            if let entry = unsafe try read(raw) {
+                missingByteCount = entry.size
+                return entry
+            }
         }
     }
 
     /// Reads bytes of the current entry; 0 at its end.
     package func readData(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-        let count = unsafe archive_read_data(archive, buffer.baseAddress, buffer.count)
+        var count = unsafe archive_read_data(archive, buffer.baseAddress, buffer.count)
+        if count == 0, missingByteCount > 0 {
+            // libarchive answers 0 once for a hole at the beginning of a sparse file.
+            count = unsafe archive_read_data(archive, buffer.baseAddress, buffer.count)
+        }
         if count < 0 { throw failure("read") }
-        return count
+        if count > 0 {
+            missingByteCount -= Int64(count)
+            return count
+        }
+        // libarchive says nothing of a hole at the end of a sparse file; an archive that is cut is an error to it.
+        let hole = Int(clamping: min(Int64(buffer.count), max(0, missingByteCount)))
+        unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<hole]).initializeMemory(as: UInt8.self, repeating: 0)
+        missingByteCount -= Int64(hole)
+        return hole
     }
 
     /// Writes the rest of the current entry into an empty file; what is all zeros becomes a hole.

@@ -29,6 +29,8 @@ package import LinuxSystem
     private var stream = unsafe z_stream()
     /// Whether a member or frame was begun and not ended.
     private var isInside = false
+    /// Whether only zeros may follow: tapes and some tools fill up the last block.
+    private var isInPadding = false
 
     package init(_ file: Descriptor, observer: @escaping (UnsafeRawBufferPointer) -> Void = { _ in }) {
         self.file = file
@@ -73,7 +75,10 @@ package import LinuxSystem
             }
             return .gzip
         }
-        if head == [0x28, 0xb5, 0x2f, 0xfd] {
+        // A frame, or one that readers skip, as some tools put in front.
+        if head == [0x28, 0xb5, 0x2f, 0xfd]
+            || head.count == 4 && head[0] & 0xf0 == 0x50 && head[1...] == [0x2a, 0x4d, 0x18]
+        {
             guard let context = unsafe ZSTD_createDCtx() else {
                 throw ArchiveError(.failed, "cannot decompress: zstd does not start")
             }
@@ -106,6 +111,10 @@ package import LinuxSystem
                 if isInside { throw ArchiveError(.malformed, "cannot decompress: the gzip stream ends early") }
                 return 0
             }
+            if isInPadding {
+                try skipPadding()
+                continue
+            }
             isInside = true
             unsafe stream.next_in = input.baseAddress?.advanced(by: inputRange.lowerBound)
                 .assumingMemoryBound(to: UInt8.self)
@@ -119,8 +128,8 @@ package import LinuxSystem
             case Z_STREAM_END:
                 isInside = false
                 unsafe inflateReset(&stream)
-                // Zeros behind the last member are padding.
-                if try isPadding() { inputRange = inputRange.upperBound..<inputRange.upperBound }
+                try fill()
+                isInPadding = unsafe !inputRange.isEmpty && input[inputRange.lowerBound] == 0
             case Z_OK, Z_BUF_ERROR: break
             default:
                 throw ArchiveError(.malformed, "cannot decompress: the gzip stream is damaged (\(status))")
@@ -129,9 +138,11 @@ package import LinuxSystem
         }
     }
 
-    private func isPadding() throws -> Bool {
-        try fill()
-        return unsafe !inputRange.isEmpty && input[inputRange.lowerBound] == 0
+    private func skipPadding() throws {
+        guard unsafe input[inputRange].allSatisfy({ $0 == 0 }) else {
+            throw ArchiveError(.malformed, "cannot decompress: something follows the padding of the gzip stream")
+        }
+        inputRange = inputRange.upperBound..<inputRange.upperBound
     }
 
     private func readZstd(

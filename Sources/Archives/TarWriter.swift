@@ -27,7 +27,7 @@
         if !records.isEmpty {
             let body = records.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
                 .flatMap { Self.record($0.key, $0.value) }
-            let extended = Header.extended(for: entry.path, size: body.count)
+            let extended = Header.extended(for: header.name, size: body.count)
             try emit(extended.block())
             try emit(body)
             try emit(zeros: Self.padding(Int64(body.count)))
@@ -88,7 +88,9 @@
 
 /// A ustar header block.
 private struct Header {
-    private var name: String
+    private(set) var name: String
+    /// The directories of a long name that ustar can still say.
+    private var prefix = ""
     private var mode: UInt32
     private var uid: Int64
     private var gid: Int64
@@ -139,13 +141,12 @@ private struct Header {
         type = UInt8(ascii: "x")
     }
 
-    /// The header of the pax records of an entry.
-    static func extended(for path: String, size: Int) -> Header {
-        let parts = path.split(separator: "/", omittingEmptySubsequences: true)
-        let directory = parts.dropLast().joined(separator: "/")
-        let file = parts.last.map(String.init) ?? ""
-        let name = (directory.isEmpty ? "" : directory + "/") + "PaxHeaders.0/" + file
-        return Header(name: name, size: size)
+    /// The header of the pax records of an entry; its own name means nothing to readers that know pax.
+    static func extended(for name: String, size: Int) -> Header {
+        let slash = name.utf8.lastIndex(of: UInt8(ascii: "/"))
+        let directory = slash.map { String(name[...$0]) } ?? ""
+        let file = slash.map { String(name[name.utf8.index(after: $0)...]) } ?? name
+        return Header(name: directory + "PaxHeaders.0" + (file.isEmpty ? "" : "/" + file), size: size)
     }
 
     /// What ustar cannot say; the fields it would have stood in are made to fit.
@@ -155,7 +156,12 @@ private struct Header {
         for text in [name, linkName] where text.utf8.contains(0) {
             throw ArchiveError(.failed, "cannot write \(text.debugDescription) to an archive: it holds a NUL byte")
         }
-        if !Self.fits(name) { add("path", name) }
+        var isLongName = false
+        if !Self.fits(name) {
+            // Recorded only when something else needs records too, or ustar cannot split the name.
+            isLongName = true
+            add("path", name)
+        }
         if !Self.fits(linkName) { add("linkpath", linkName) }
         if size > 0o77_777_777_777 {
             add("size", String(size))
@@ -177,7 +183,24 @@ private struct Header {
             guard !attribute.name.isEmpty, !attribute.name.contains("=") else { continue }
             records.append(("SCHILY.xattr.\(attribute.name)", attribute.value))
         }
+        if isLongName, records.count == 1, splitName() { return [] }
         return records
+    }
+
+    /// Moves the directories of a long ASCII name to where ustar keeps them, when both parts fit.
+    private mutating func splitName() -> Bool {
+        let bytes = Array(name.utf8)
+        guard bytes.allSatisfy({ $0 < 0x80 }) else { return false }
+        var length = bytes.count
+        if length > 156 { length = 156 } else if bytes.last == UInt8(ascii: "/") { length -= 1 }
+        guard let slash = bytes[..<length].lastIndex(of: UInt8(ascii: "/")), slash > 0, slash <= 155 else {
+            return false
+        }
+        let rest = bytes[(slash + 1)...]
+        guard !rest.isEmpty, rest.count <= 100 else { return false }
+        prefix = String(decoding: bytes[..<slash], as: UTF8.self)
+        name = String(decoding: rest, as: UTF8.self)
+        return true
     }
 
     private static func fits(_ text: String) -> Bool {
@@ -220,13 +243,12 @@ private struct Header {
         block[156] = type
         put(linkName.utf8.filter { $0 < 0x80 }, at: 157, limit: 100)
         put("ustar\u{0}00".utf8, at: 257, limit: 8)
-        if major != 0 || minor != 0 || type == UInt8(ascii: "3") || type == UInt8(ascii: "4") {
+        // A header of pax records leaves the numbers of devices empty, as Go does.
+        if type != UInt8(ascii: "x") {
             put(octal: Int64(major), at: 329, width: 8)
             put(octal: Int64(minor), at: 337, width: 8)
-        } else {
-            put(octal: 0, at: 329, width: 8)
-            put(octal: 0, at: 337, width: 8)
         }
+        put(prefix.utf8, at: 345, limit: 155)
         for index in 148..<156 { block[index] = UInt8(ascii: " ") }
         let sum = block.reduce(0) { $0 + Int64($1) }
         put(octal: sum, at: 148, width: 7)

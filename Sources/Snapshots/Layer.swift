@@ -51,7 +51,10 @@ package final class Layer: Sendable {
     package var blob: OCI.Descriptor? { state.withLock { $0.blob } }
 
     /// Whether the layer is one of an image: its blob, wherever it is, is the image author's own.
-    package var isFromImage: Bool { id.hasPrefix("image-") }
+    package var isFromImage: Bool { id.hasPrefix(Self.imagePrefix) }
+
+    /// What the ids of image layers begin with.
+    static let imagePrefix = "image-"
 
     /// Whether looking into the layer costs neither a download nor an unpacking.
     package var isReady: Bool { contentWork.finished != nil }

@@ -32,9 +32,17 @@ extension SnapshotStore {
         let content = try await layer.content()
         return try await blocking { [self] in
             if let known = try packed(layer.id, request) { return known }
+            if clamp == nil, layer.isFromImage, let own = layer.blob, let diffID = layer.diffID,
+                self.content.contains(own.digest)
+            {
+                let result = (try recompress(own, diffID: diffID, compression), diffID)
+                if contains(layer.id) { try remember(result, request, of: layer.id) }
+                return result
+            }
             let result = try pack(content, compression, clamp)
             if contains(layer.id) { try remember(result, request, of: layer.id) }
-            if clamp == nil { layer.learn(diffID: result.diffID, blob: result.blob) }
+            // An image's layer keeps the name its image gave it.
+            if clamp == nil, !layer.isFromImage { layer.learn(diffID: result.diffID, blob: result.blob) }
             return result
         }
     }
@@ -78,8 +86,45 @@ extension SnapshotStore {
         meta.blobs = blobs
         meta.requests = requests
         meta.diffIDs = (meta.diffIDs ?? [:]).merging([request: result.diffID]) { _, new in new }
-        if !request.contains("@") { meta.diffID = result.diffID }
+        if !request.contains("@"), !id.hasPrefix(Layer.imagePrefix) { meta.diffID = result.diffID }
         try writeMeta(id, meta)
+    }
+
+    /// Packs the very tar of a blob another way.
+    ///
+    /// - Throws: `digestMismatch` when the blob does not hold the tar that `diffID` names.
+    private func recompress(
+        _ blob: OCI.Descriptor,
+        diffID: Digest,
+        _ compression: Compression
+    ) throws -> OCI.Descriptor {
+        let source = unsafe Decompressor(try content.open(blob.digest))
+        let writer = try content.ingest(expected: nil, expectedSize: nil)
+        do {
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
+            defer { unsafe buffer.deallocate() }
+            var plain = Digester()
+            let compressor = unsafe try compression.makeCompressor { unsafe try writer.write($0) }
+            while true {
+                let count = try unsafe source.read(into: buffer)
+                if count == 0 { break }
+                let bytes = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count])
+                unsafe plain.update(bytes)
+                try unsafe compressor.write(bytes)
+            }
+            try compressor.finish()
+            guard plain.finish() == diffID else {
+                throw SnapshotError(
+                    .digestMismatch,
+                    "cannot compress the layer \(blob.digest) anew: its tar hashes to \(plain.finish()), the image config says \(diffID)"
+                )
+            }
+            let (digest, size) = try writer.commit()
+            return OCI.Descriptor(mediaType: compression.mediaType, digest: digest, size: size)
+        } catch {
+            writer.cancel()
+            throw error
+        }
     }
 
     private func pack(

@@ -24,7 +24,7 @@ extension SnapshotStore {
         var chain = Digester()
         for layer in below { chain.update("\(layer.diffID?.description ?? layer.id)\n") }
         chain.update("\(diffID)\n")
-        let id = "image-\(chain.finish().hex)"
+        let id = "\(Layer.imagePrefix)\(chain.finish().hex)"
         return remember(id) {
             let unpacked = SharedWork<Directory> { [self] in
                 if let directory = try await blocking({ try self.standingDirectory(id) }) { return directory }
@@ -94,7 +94,10 @@ extension SnapshotStore {
         do {
             let root = try attempt("make layer \(id)") {
                 try scratch.directory.makeDirectory("fs", mode: 0o755)
-                return try scratch.directory.directory("fs")
+                let root = try scratch.directory.directory("fs")
+                // The umask may have taken bits from it.
+                try root.descriptor.setMode(0o755)
+                return root
             }
             try fill(root)
             var meta = meta

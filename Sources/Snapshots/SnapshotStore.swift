@@ -196,11 +196,13 @@ package final class SnapshotStore: Sendable {
 
     /// Gives the root of a new layer owner and mode of the tree's root.
     func copyRootMetadata(of view: UnionView, to directory: Directory) throws {
-        guard let root = try view.node("")?.entry else { return }
-        if root.mode == 0o755, root.uid == geteuid(), root.gid == getegid() { return }
+        let root = try view.node("")?.entry
         try attempt("create a layer") {
-            _ = try ownerRules.own(directory.descriptor, root.uid, root.gid)
-            try directory.descriptor.setMode(root.mode)
+            if let root, root.uid != geteuid() || root.gid != getegid() {
+                _ = try ownerRules.own(directory.descriptor, root.uid, root.gid)
+            }
+            // Always: the umask may have taken bits from the new directory.
+            try directory.descriptor.setMode(root?.mode ?? 0o755)
         }
     }
 

@@ -88,11 +88,7 @@ package final class Stage: Sendable {
 
     private func commitOverlay() throws -> Layer? {
         let temporary = store.state.temporary
-        let isUnchanged = try attempt("read the changes of a step") {
-            let root = try upper.status()
-            return try upper.entries().isEmpty && root.mode == rootBefore.mode
-                && root.owner == rootBefore.owner && root.group == rootBefore.group
-        }
+        let isUnchanged = try attempt("read the changes of a step") { try upper.entries().isEmpty && isRootUnchanged() }
         if isUnchanged {
             try? temporary.removeTree(name: name)
             return nil
@@ -104,11 +100,16 @@ package final class Stage: Sendable {
         }
     }
 
+    private func isRootUnchanged() throws(SystemCallError) -> Bool {
+        let root = try upper.status()
+        return root.mode == rootBefore.mode && root.owner == rootBefore.owner && root.group == rootBefore.group
+    }
+
     private func commitCopy() throws -> Layer? {
         defer { try? store.state.temporary.removeTree(name: name) }
         let after = UnionView([DirectoryContent(upper)])
         let layer = try store.makeDifference(lower: view, upper: after, untouchedUntil: copied)
-        if try layer.readyContent?.children("").isEmpty ?? true, try upper.status().mode == rootBefore.mode {
+        if try layer.readyContent?.children("").isEmpty ?? true, try isRootUnchanged() {
             try store.remove(layer.id)
             return nil
         }

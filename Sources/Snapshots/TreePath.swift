@@ -14,11 +14,11 @@ package enum TreePath {
     package static func clean(_ path: String) -> String {
         let utf8 = path.utf8
         // Nearly all paths are clean already.
-        if utf8.first != UInt8(ascii: "/"), utf8.last != UInt8(ascii: "/"), !path.contains("//"), !hasDotName(path) {
+        if utf8.first != UInt8(ascii: "/"), utf8.last != UInt8(ascii: "/"), !hasEmptyOrDotName(path) {
             return path
         }
-        var names: [Substring] = []
-        for name in path.split(separator: "/") {
+        var names: [String] = []
+        for name in self.names(path) {
             switch name {
             case ".": continue
             case "..": _ = names.popLast()
@@ -26,6 +26,13 @@ package enum TreePath {
             }
         }
         return names.joined(separator: "/")
+    }
+
+    /// The names between the slashes, without empty ones.
+    ///
+    /// Cut by bytes: to `String`, a slash before a combining mark is no slash.
+    package static func names(_ path: String) -> [String] {
+        path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
     }
 
     /// A name below a directory.
@@ -48,13 +55,13 @@ package enum TreePath {
             && !name.utf8.contains(0) && !name.utf8.contains(UInt8(ascii: "/"))
     }
 
-    /// Names that begin with a dot and are `.` or `..`, anywhere in the path.
-    private static func hasDotName(_ path: String) -> Bool {
+    /// Whether a name, anywhere in the path, is `.`, `..` or empty; the root has no name.
+    private static func hasEmptyOrDotName(_ path: String) -> Bool {
         var length = 0
         var dots = 0
         for byte in path.utf8 {
             if byte == UInt8(ascii: "/") {
-                if length > 0, length == dots, dots <= 2 { return true }
+                if length == dots, dots <= 2 { return true }
                 length = 0
                 dots = 0
             } else {

@@ -178,7 +178,7 @@ func resolvePath(
         throw SnapshotError(.invalid, "cannot use the path \(path.prefix(64).debugDescription): \(reason)")
     }
     // Names still to be walked, next one last.
-    var rest = path.split(separator: "/").reversed().map(String.init)
+    var rest = Array(TreePath.names(path).reversed())
     var current = ""
     var linksLeft = TreePath.symbolicLinkLimit
     while let name = rest.popLast() {
@@ -201,7 +201,7 @@ func resolvePath(
         }
         linksLeft -= 1
         if target.utf8.first == UInt8(ascii: "/") { current = "" }
-        rest += target.split(separator: "/").reversed().map(String.init)
+        rest += TreePath.names(target).reversed()
     }
     return current
 }

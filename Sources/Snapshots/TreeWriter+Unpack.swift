@@ -113,7 +113,7 @@ extension TreeWriter {
                 "cannot unpack \(TreePath.shown(asked)): it is a link to \(target.prefix(200).debugDescription), which the archive does not hold"
             )
         }
-        if original === parent, last == name { return }
+        if original === parent, PathKey(last) == PathKey(name) { return }
         if try entry(in: parent, name) != nil || parent.entries[PathKey(name)] != nil {
             try clear(in: parent, name, leaveWhiteout: false)
         }

@@ -272,7 +272,7 @@ package struct TreeWriter {
     func parent(_ path: String, of asked: String) throws -> UpperDirectory {
         if let directory = upper.locate(path).upper { return directory }
         var current = upper.root
-        for name in path.split(separator: "/").map(String.init) {
+        for name in TreePath.names(path) {
             if let next = current.subdirectories[PathKey(name)] {
                 current = next
                 continue
@@ -324,7 +324,7 @@ package struct TreeWriter {
         }
         var existing = ""
         var missing: [String] = []
-        for name in path.split(separator: "/").map(String.init) {
+        for name in TreePath.names(path) {
             let next = TreePath.join(existing, name)
             if missing.isEmpty, let entry = try entry(next) {
                 guard entry.isDirectory else {

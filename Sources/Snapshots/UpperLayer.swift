@@ -101,8 +101,8 @@ final class UpperLayer {
     func locate(_ directory: String) -> (upper: UpperDirectory?, lowerShows: Bool) {
         var current = root
         if directory.isEmpty { return (current, !current.hidesLower) }
-        for name in directory.split(separator: "/") {
-            let key = PathKey(String(name))
+        for name in TreePath.names(directory) {
+            let key = PathKey(name)
             if let next = current.subdirectories[key] {
                 current = next
             } else {

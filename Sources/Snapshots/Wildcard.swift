@@ -23,7 +23,7 @@ enum Wildcard {
 
     /// The beginning of a clean path without wildcards, and the rest from the first name that has one.
     static func split(_ path: String) -> (plain: String, pattern: [String]) {
-        let names = path.split(separator: "/").map(String.init)
+        let names = TreePath.names(path)
         let first = names.firstIndex(where: isPattern) ?? names.endIndex
         return (names[..<first].joined(separator: "/"), Array(names[first...]))
     }
