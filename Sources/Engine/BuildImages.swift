@@ -74,14 +74,15 @@ final class BuildImages: Sendable {
         }
     }
 
-    /// The tree of a found image, whose blobs can be fetched again by later builds that only know the layers.
-    func tree(_ found: Found, name: String) async throws -> FileTree {
+    /// Remembers where a found image's blobs are, for builds that only know its layers.
+    ///
+    /// The last place seen counts: an image that is cached may have been found elsewhere when it was.
+    func noteOrigin(_ found: Found, name: String) async throws {
         try await cache.noteOrigin(
             of: found.image.layers.map(\.blob.digest),
             found.origin,
             description: "layer of \(name)"
         )
-        return found.tree()
     }
 
     private func layout(_ store: String) throws -> LayoutSource {

@@ -17,6 +17,7 @@ struct ImageOperation: VertexOperation {
     func cacheMap(_ context: OperationContext) async throws -> CacheMap {
         let found = try await find()
         // The same layers under another manifest are the same tree.
+        try await images.noteOrigin(found, name: identifier)
         let chain = found.image.chainKey.map { [sourceCacheDigest($0.description)] }
         return CacheMap(
             digest: sourceCacheDigest(found.image.manifestKey.description),
@@ -25,7 +26,7 @@ struct ImageOperation: VertexOperation {
     }
 
     func execute(_ context: OperationContext, inputs: [any Sendable]) async throws -> [any Sendable] {
-        [try await images.tree(find(), name: identifier)]
+        [try await find().tree()]
     }
 
     private func find() async throws -> BuildImages.Found {
