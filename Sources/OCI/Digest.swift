@@ -7,7 +7,11 @@ internal import Crypto
 /// SHA-256 is the only algorithm that names content in Kiln's store; a source that is checked by another one is checked
 /// where it is read. Source: OCI image-spec v1.1, descriptor.md "Digests".
 public struct Digest: Hashable, Sendable {
-    private let words: (UInt64, UInt64, UInt64, UInt64)
+    /// The 32 bytes as four big-endian numbers, first byte first: the cheapest form to keep in bulk.
+    package let words: (UInt64, UInt64, UInt64, UInt64)
+
+    /// The digest of which ``words`` were kept.
+    package init(words: (UInt64, UInt64, UInt64, UInt64)) { self.words = words }
 
     /// Reads `sha256:<64 lower-case hex digits>`; anything else is `nil`.
     public init?(_ text: some StringProtocol) {

@@ -91,7 +91,7 @@ import Testing
         #expect(after.hashedFileCount == 1 && after.key != before.key)
     }
 
-    @Test(arguments: ["", "garbage", "kiln-index-1\n"])
+    @Test(arguments: ["", "garbage", "kiln-index-2\n"])
     func `ignores an index that is damaged`(damage: String) async throws {
         let fixture = try LocalFixture(files: ["a": "1"])
         let key = try await fixture.scan().key

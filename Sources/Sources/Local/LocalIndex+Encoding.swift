@@ -8,7 +8,7 @@ internal import OCI
 extension LocalIndex {
     /// Names format and kind of digest: a file that starts otherwise is of another version and
     /// ignored.
-    private static let magic = Array("kiln-index-1\n\0\0\0".utf8)
+    private static let magic = Array("kiln-index-2\n\0\0\0".utf8)
     private static let headerSize = 24
     private static let recordSize = 88
     private static let checksumSize = 32
@@ -36,8 +36,7 @@ extension LocalIndex {
         var records: [Record] = []
         records.reserveCapacity(Int(count))
         for _ in 0..<count {
-            guard let record = reader.record() else { return nil }
-            records.append(record)
+            records.append(reader.record())
         }
         self.init(records: records)
     }
@@ -56,7 +55,10 @@ extension LocalIndex {
             Self.append(record.changed.seconds, to: &bytes)
             Self.append(record.modified.nanoseconds, to: &bytes)
             Self.append(record.changed.nanoseconds, to: &bytes)
-            bytes += record.digest.bytes
+            Self.append(record.digest.words.0, to: &bytes)
+            Self.append(record.digest.words.1, to: &bytes)
+            Self.append(record.digest.words.2, to: &bytes)
+            Self.append(record.digest.words.3, to: &bytes)
             Self.append(record.lastSeenDay, to: &bytes)
             Self.append(UInt32(record.hasAttributes ? 1 : 0), to: &bytes)
         }
@@ -84,7 +86,7 @@ extension LocalIndex {
             )
         }
 
-        mutating func record() -> Record? {
+        mutating func record() -> Record {
             let device = integer(UInt64.self)
             let inode = integer(UInt64.self)
             let size = integer(UInt64.self)
@@ -92,11 +94,14 @@ extension LocalIndex {
             let changedSeconds = integer(Int64.self)
             let modifiedNanoseconds = integer(UInt32.self)
             let changedNanoseconds = integer(UInt32.self)
-            let digest = Digest(sha256: bytes[offset..<(offset + 32)])
-            offset += 32
+            let digest = Digest(
+                words: (
+                    integer(UInt64.self), integer(UInt64.self),
+                    integer(UInt64.self), integer(UInt64.self)
+                )
+            )
             let day = integer(UInt32.self)
             let flags = integer(UInt32.self)
-            guard let digest else { return nil }
             return Record(
                 device: device,
                 inode: inode,
