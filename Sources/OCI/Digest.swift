@@ -38,15 +38,26 @@ public struct Digest: Hashable, Sendable {
 
     /// Takes the 32 bytes of a SHA-256; another count is `nil`.
     public init?(sha256 bytes: some Sequence<UInt8>) {
-        var values: [UInt64] = [0, 0, 0, 0]
-        var count = 0
-        for byte in bytes {
-            guard count < 32 else { return nil }
-            values[count / 8] = values[count / 8] << 8 | UInt64(byte)
-            count += 1
+        // Indexes hold hundreds of thousands of digests: read whole words where the bytes lie in a row.
+        let result = bytes.withContiguousStorageIfAvailable { buffer -> Digest? in
+            unsafe Digest(contiguous: UnsafeRawBufferPointer(buffer))
         }
-        guard count == 32 else { return nil }
-        words = (values[0], values[1], values[2], values[3])
+        let digest: Digest?
+        if let result {
+            digest = result
+        } else {
+            digest = unsafe Array(bytes).withUnsafeBytes { unsafe Digest(contiguous: $0) }
+        }
+        guard let digest else { return nil }
+        self = digest
+    }
+
+    private init?(contiguous bytes: UnsafeRawBufferPointer) {
+        guard bytes.count == 32 else { return nil }
+        func word(_ index: Int) -> UInt64 {
+            UInt64(bigEndian: unsafe bytes.loadUnaligned(fromByteOffset: index * 8, as: UInt64.self))
+        }
+        words = (word(0), word(1), word(2), word(3))
     }
 
     /// The digest of some bytes.
@@ -64,40 +75,40 @@ public struct Digest: Hashable, Sendable {
 
     /// The 64 hexadecimal digits.
     public var hex: String {
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        text.reserveCapacity(64)
-        for byte in bytes {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
+        unsafe String(unsafeUninitializedCapacity: 64) { buffer in
+            var index = 0
+            for word in [words.0, words.1, words.2, words.3] {
+                for shift in stride(from: UInt64(60), through: 0, by: -4) {
+                    let nibble = UInt8(truncatingIfNeeded: word >> shift) & 15
+                    unsafe buffer[index] = nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
+                    index += 1
+                }
+            }
+            return 64
         }
-        return String(decoding: text, as: UTF8.self)
     }
 
     /// The 32 bytes.
     public var bytes: [UInt8] {
-        [words.0, words.1, words.2, words.3].flatMap { word in
-            stride(from: 56, through: 0, by: -8).map {
-                UInt8(truncatingIfNeeded: word >> UInt64($0))
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(32)
+        append(to: &bytes)
+        return bytes
+    }
+
+    /// Adds the 32 bytes to others.
+    public func append(to bytes: inout [UInt8]) {
+        func add(_ word: UInt64) {
+            for shift in stride(from: UInt64(56), through: 0, by: -8) {
+                bytes.append(UInt8(truncatingIfNeeded: word >> shift))
             }
         }
+        add(words.0)
+        add(words.1)
+        add(words.2)
+        add(words.3)
     }
 
-    /// Adds the 32 bytes to some others, without any buffer of its own.
-    public func append(to bytes: inout [UInt8]) {
-        append(words.0, to: &bytes)
-        append(words.1, to: &bytes)
-        append(words.2, to: &bytes)
-        append(words.3, to: &bytes)
-    }
-
-    private func append(_ word: UInt64, to bytes: inout [UInt8]) {
-        for shift in stride(from: UInt64(56), through: 0, by: -8) {
-            bytes.append(UInt8(truncatingIfNeeded: word >> shift))
-        }
-    }
-
-    /// Whether the bytes are the same.
     public static func == (left: Digest, right: Digest) -> Bool { left.words == right.words }
 
     /// Feeds a part of the bytes.
