@@ -144,22 +144,41 @@ let package = Package(
         // One sandboxed process: spec, launch, logs, teardown.
         library("Sandbox", ["LinuxSystem", "OCI", crypto, system]),
         // OCI distribution client.
-        library("Registry", ["ContentStore", "LinuxSystem", "OCI", httpClient, nioCore, nioHTTP1, nioPosix, nioSSL, system]),
+        library(
+            "Registry",
+            ["ContentStore", "LinuxSystem", "OCI", httpClient, nioCore, nioHTTP1, nioPosix, nioSSL, system]
+        ),
 
         // MARK: Layer 4: cache, sources, exporters, frontends
 
         // Cache records in SQLite, leases, collection.
         library("BuildCache", ["ContentStore", "LinuxSystem", "OCI", "Snapshots", "Solver", sqlite, collections]),
         // Where trees come from.
-        library("Sources", ["Archives", "ContentStore", "LinuxSystem", "OCI", "PathPatterns", "Registry", "Sandbox", "Snapshots", crypto, sqlite, system]),
+        library(
+            "Sources",
+            [
+                "Archives", "ContentStore", "LinuxSystem", "OCI", "PathPatterns", "Registry", "Sandbox", "Snapshots",
+                crypto, sqlite, system,
+            ]
+        ),
         // Where results go.
-        library("Exporters", ["Archives", "ContentStore", "LinuxSystem", "OCI", "Registry", "Snapshots", crypto, system]),
+        library(
+            "Exporters",
+            ["Archives", "ContentStore", "LinuxSystem", "OCI", "Registry", "Snapshots", crypto, system]
+        ),
         // Launching frontends and the bridge they talk to.
         library("FrontendHost", ["FrontendProtocol", "LLB", "LinuxSystem", "OCI", "Registry", "Sandbox", toml]),
 
         // MARK: Layer 5: the engine
 
-        library("Engine", ["Archives", "BuildCache", "ContentStore", "Exporters", "FrontendHost", "FrontendProtocol", "LinuxSystem", "LLB", "OCI", "PathPatterns", "Registry", "Sandbox", "Snapshots", "Solver", "Sources", crypto, system]),
+        library(
+            "Engine",
+            [
+                "Archives", "BuildCache", "ContentStore", "Exporters", "FrontendHost", "FrontendProtocol",
+                "LinuxSystem", "LLB", "OCI", "PathPatterns", "Registry", "Sandbox", "Snapshots", "Solver", "Sources",
+                crypto, system,
+            ]
+        ),
 
         // MARK: Layer 7: the command line
 
@@ -177,10 +196,16 @@ let package = Package(
         // Dockerfile: lexer, parser, expansion.
         library("DockerfileSyntax", path: "Frontends/dockerfile/Syntax"),
         // Dockerfile: instructions to LLB.
-        library("DockerfileConversion", path: "Frontends/dockerfile/Conversion", ["DockerfileSyntax", "LLB", "LLBMessages", "OCI", "PathPatterns"]),
+        library(
+            "DockerfileConversion",
+            path: "Frontends/dockerfile/Conversion",
+            ["DockerfileSyntax", "LLB", "LLBMessages", "OCI", "PathPatterns"]
+        ),
         .executableTarget(
             name: "kiln-frontend-dockerfile",
-            dependencies: ["DockerfileConversion", "DockerfileSyntax", "FrontendKit", "FrontendProtocol", "LLB", "OCI"],
+            dependencies: [
+                "DockerfileConversion", "DockerfileSyntax", "FrontendKit", "FrontendProtocol", "LLB", "OCI",
+            ],
             path: "Frontends/dockerfile/Main",
             swiftSettings: houseSettings
         ),
@@ -217,11 +242,26 @@ let package = Package(
         tests("SandboxTests", ["LinuxSystem", "OCI", "Sandbox", system]),
         tests("RegistryTests", ["ContentStore", "LinuxSystem", "OCI", "Registry", "RegistryTestSupport", system]),
         tests("BuildCacheTests", ["BuildCache", "ContentStore", "LinuxSystem", "OCI", "Snapshots", "Solver", system]),
-        tests("SourcesTests", ["ContentStore", "LinuxSystem", "OCI", "Registry", "RegistryTestSupport", "Snapshots", "Sources", system]),
-        tests("ExportersTests", ["Archives", "ContentStore", "Exporters", "LinuxSystem", "OCI", "Registry", "RegistryTestSupport", "Snapshots", system]),
-        tests("FrontendHostTests", ["FrontendHost", "FrontendProtocol", "LLB", "LinuxSystem", "OCI", "Sandbox", system]),
+        tests(
+            "SourcesTests",
+            ["ContentStore", "LinuxSystem", "OCI", "Registry", "RegistryTestSupport", "Snapshots", "Sources", system]
+        ),
+        tests(
+            "ExportersTests",
+            [
+                "Archives", "ContentStore", "Exporters", "LinuxSystem", "OCI", "Registry", "RegistryTestSupport",
+                "Snapshots", system,
+            ]
+        ),
+        tests(
+            "FrontendHostTests",
+            ["FrontendHost", "FrontendProtocol", "LLB", "LinuxSystem", "OCI", "Sandbox", system]
+        ),
         tests("DockerfileSyntaxTests", ["DockerfileSyntax"]),
-        tests("DockerfileConversionTests", ["DockerfileConversion", "DockerfileSyntax", "LLB", "LLBMessages", "OCI", protobuf]),
+        tests(
+            "DockerfileConversionTests",
+            ["DockerfileConversion", "DockerfileSyntax", "LLB", "LLBMessages", "OCI", protobuf]
+        ),
         tests("EngineTests", ["Engine", "LLB", "LinuxSystem", "OCI", system]),
         tests("IntegrationTests", ["Archives", "LinuxSystem", "OCI", "RegistryTestSupport", system]),
     ],

@@ -95,8 +95,7 @@ enum Attacks {
 
     private typealias SystemCall = @convention(c) (Int, Int, Int, Int, Int, Int, Int) -> Int
 
-    private static func raw(_ number: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Int
-    {
+    private static func raw(_ number: Int, _ a: Int, _ b: Int, _ c: Int, _ d: Int, _ e: Int) -> Int {
         guard let symbol = unsafe dlsym(nil, "syscall") else { return -1 }
         let function = unsafe unsafeBitCast(symbol, to: SystemCall.self)
         return function(number, a, b, c, d, e, 0)

@@ -17,8 +17,7 @@ extension BuildCache {
     ///   - origin: Text that the ``BlobFetcher`` understands, such as a repository.
     ///   - description: What `du` shows.
     /// - Throws: ``BuildCacheError``.
-    package func noteOrigin(of blobs: [Digest], _ origin: String, description: String) async throws
-    {
+    package func noteOrigin(of blobs: [Digest], _ origin: String, description: String) async throws {
         try await blocking { [self] in
             let time = now()
             try database.write("remember where blobs come from") { database in

@@ -60,8 +60,7 @@ package struct BuildCacheError: Error, Sendable, CustomStringConvertible, FaultC
 }
 
 /// Runs a function and tells what fails in it as "cannot <doing>: <reason>".
-func attempt<Value>(_ doing: @autoclosure () -> String, _ body: () throws -> Value) throws -> Value
-{
+func attempt<Value>(_ doing: @autoclosure () -> String, _ body: () throws -> Value) throws -> Value {
     do {
         return try body()
     } catch let error as BuildCacheError {

@@ -32,7 +32,9 @@ package final class ContentStore: Sendable {
         removeStalePartials()
     }
 
-    /// Whether the store has a blob. Says nothing about its bytes.
+    /// Whether the store has a blob.
+    ///
+    /// Says nothing about its bytes.
     package func contains(_ digest: Digest) -> Bool {
         (try? blobs.statusIfExists(name: digest.hex)) != nil
     }
@@ -49,7 +51,9 @@ package final class ContentStore: Sendable {
         }
     }
 
-    /// Opens a blob for reading, at offset 0. It can be read to its end even if it is removed meanwhile.
+    /// Opens a blob for reading, at offset 0.
+    ///
+    /// It can be read to its end even if it is removed meanwhile.
     ///
     /// - Throws: `notFound`.
     package func open(_ digest: Digest) throws -> LinuxSystem.Descriptor {

@@ -132,13 +132,12 @@ package final class StateDirectory: Sendable {
     ) throws(SystemCallError) -> [String] {
         var alive: Set<String> = []
         var dead: [String] = []
-        for entry in try owners.entries() {
-            guard entry.name.hasSuffix(".lock") else { continue }
+        for entry in try owners.entries() where entry.name.hasSuffix(".lock") {
             let token = String(entry.name.dropLast(5))
             let file: LinuxSystem.Descriptor
             do {
                 file = try owners.open(entry.name, flags: O_RDWR)
-            } catch where error.isNotFound {
+            } catch  where error.isNotFound {
                 continue
             }
             if try file.lock(exclusive: true, wait: false) {
@@ -154,7 +153,10 @@ package final class StateDirectory: Sendable {
         return dead
     }
 
-    private static func openLock(_ name: String, in locks: Directory) throws(SystemCallError)
+    private static func openLock(
+        _ name: String,
+        in locks: Directory
+    ) throws(SystemCallError)
         -> LinuxSystem.Descriptor
     {
         try locks.open(name, flags: O_RDWR | O_CREAT, mode: 0o600)

@@ -66,8 +66,7 @@ private struct GraphLoader {
     mutating func load(from result: Edge) throws(LLBError) -> [VertexInfo] {
         var stack = [try open(result.vertex, user: nil)]
         while var top = stack.popLast() {
-            while top.nextInput < top.inputs.count, loaded[top.inputs[top.nextInput].vertex] != nil
-            {
+            while top.nextInput < top.inputs.count, loaded[top.inputs[top.nextInput].vertex] != nil {
                 top.nextInput += 1
             }
             if top.nextInput < top.inputs.count {

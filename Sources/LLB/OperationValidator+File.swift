@@ -22,8 +22,7 @@ extension OperationValidator {
         return try checkOutputs(outputs)
     }
 
-    private func validate(_ action: Pb_FileAction, index: Int, of file: Pb_FileOp) throws(LLBError)
-    {
+    private func validate(_ action: Pb_FileAction, index: Int, of file: Pb_FileOp) throws(LLBError) {
         let part = "action \(index)"
         let indexLimit = Int64(operation.inputs.count + file.actions.count)
         for input in [action.input, action.secondaryInput] where input < -1 || input >= indexLimit {
@@ -56,8 +55,7 @@ extension OperationValidator {
         }
     }
 
-    private func validate(_ owner: Pb_ChownOpt, of part: String, _ file: Pb_FileOp) throws(LLBError)
-    {
+    private func validate(_ owner: Pb_ChownOpt, of part: String, _ file: Pb_FileOp) throws(LLBError) {
         for user in [owner.user, owner.group] {
             guard case .byName(let named) = user.user else { continue }
             guard named.input >= -1, named.input < operation.inputs.count + file.actions.count

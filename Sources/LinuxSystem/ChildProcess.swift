@@ -25,7 +25,9 @@ package final class ChildProcess: Sendable {
     package let pid: Int32
     private let handle: Descriptor
 
-    /// Starts a program. The memory of this process is never copied, so this costs the same at any size.
+    /// Starts a program.
+    ///
+    /// The memory of this process is never copied, so this costs the same at any size.
     ///
     /// - Parameter descriptors: Become the numbers 0, 1, 2, … of the program; `nil` leaves a number closed.
     package init(
@@ -68,7 +70,9 @@ package final class ChildProcess: Sendable {
     /// Sends a signal; a process that has ended already is fine.
     package func signal(_ number: Int32) { _ = cl_pidfd_send_signal(handle.number, number) }
 
-    /// Waits for the end and lets the kernel forget the process. Blocks. To be called once.
+    /// Waits for the end and lets the kernel forget the process.
+    ///
+    /// Blocks. To be called once.
     package func wait() throws(SystemCallError) -> Exit {
         var code: CInt = 0
         var status: CInt = 0
@@ -81,7 +85,9 @@ package final class ChildProcess: Sendable {
     }
 }
 
-/// Becomes another program, with this process's environment. Returns only by throwing.
+/// Becomes another program, with this process's environment.
+///
+/// Returns only by throwing.
 package func replaceProcess(
     by program: FilePath,
     arguments: [String]

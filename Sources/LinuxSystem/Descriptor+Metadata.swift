@@ -11,7 +11,9 @@ extension Descriptor {
         if fchmod(number, mode) < 0 { throw SystemCallError("set the mode of", "an open file", .last) }
     }
 
-    /// Sets owner and group. The kernel drops set-uid and set-gid: set the mode afterwards.
+    /// Sets owner and group.
+    ///
+    /// The kernel drops set-uid and set-gid: set the mode afterwards.
     package func setOwner(user: UInt32, group: UInt32) throws(SystemCallError) {
         if fchown(number, user, group) < 0 {
             throw SystemCallError("set the owner of", "an open file", .last)

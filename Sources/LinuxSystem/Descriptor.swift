@@ -9,7 +9,9 @@ package import SystemPackage
 /// Every descriptor made here is close-on-exec. The class is safe to share: it holds a number that never changes, and
 /// the kernel serialises what is done with it.
 package final class Descriptor: Sendable {
-    /// The number in this process. Valid while the object lives; never store it on its own.
+    /// The number in this process.
+    ///
+    /// Valid while the object lives; never store it on its own.
     package let number: CInt
 
     /// Takes over an open descriptor.
@@ -42,7 +44,10 @@ package final class Descriptor: Sendable {
     }
 
     /// Makes an anonymous file in memory; its name only shows up in `/proc`.
-    package static func memory(_ name: String, sealable: Bool = false) throws(SystemCallError)
+    package static func memory(
+        _ name: String,
+        sealable: Bool = false
+    ) throws(SystemCallError)
         -> Descriptor
     {
         let number = unsafe name.withCString { unsafe cl_memfd_create($0, sealable ? 1 : 0) }
@@ -138,7 +143,9 @@ package final class Descriptor: Sendable {
         try result.get()
     }
 
-    /// Waits until the file's bytes and size are on disk. An error means the bytes may be lost: do not retry.
+    /// Waits until the file's bytes and size are on disk.
+    ///
+    /// An error means the bytes may be lost: do not retry.
     package func sync() throws(SystemCallError) {
         if fsync(number) < 0 { throw SystemCallError("sync", "a file", .last) }
     }

@@ -91,7 +91,10 @@ package struct Directory: Sendable {
     }
 
     /// Opens a directory below; an empty path means this one.
-    package func directory(_ path: String, scope: Scope = .beneath) throws(SystemCallError)
+    package func directory(
+        _ path: String,
+        scope: Scope = .beneath
+    ) throws(SystemCallError)
         -> Directory
     {
         Directory(try open(path, flags: O_RDONLY | O_DIRECTORY, scope: scope))
@@ -103,14 +106,17 @@ package struct Directory: Sendable {
     }
 
     /// Makes a directory below, and any missing parents (mode 0755), and opens it.
-    package func makeDirectories(_ path: String, mode: UInt32 = 0o755) throws(SystemCallError)
+    package func makeDirectories(
+        _ path: String,
+        mode: UInt32 = 0o755
+    ) throws(SystemCallError)
         -> Directory
     {
         var current = self
         for component in path.split(separator: "/") {
             do {
                 try current.makeDirectory(String(component), mode: mode)
-            } catch where error.errno == .fileExists {
+            } catch  where error.errno == .fileExists {
                 // Somebody else was quicker, or it always stood: opening tells whether it is a directory.
             }
             current = try current.directory(String(component), scope: .noSymlinks)
@@ -132,7 +138,7 @@ package struct Directory: Sendable {
     package func statusIfExists(name: String) throws(SystemCallError) -> FileStatus? {
         do {
             return try status(name: name)
-        } catch where error.isNotFound {
+        } catch  where error.isNotFound {
             return nil
         }
     }
@@ -241,15 +247,16 @@ package struct Directory: Sendable {
         }
     }
 
-    /// Removes a name and all below it; missing is fine. Never follows a symlink and never leaves the file system of
-    /// names it was given.
+    /// Removes a name and all below it; missing is fine.
+    ///
+    /// Never follows a symlink and never leaves the file system of names it was given.
     package func removeTree(name: String) throws(SystemCallError) {
         do {
             try remove(name: name)
             return
-        } catch where error.errno == .noSuchFileOrDirectory {
+        } catch  where error.errno == .noSuchFileOrDirectory {
             return
-        } catch where error.errno == .isDirectory || error.errno == .notPermitted {
+        } catch  where error.errno == .isDirectory || error.errno == .notPermitted {
             // A directory: empty it first.
         }
         var stack = [(parent: self, name: name, visited: false)]
@@ -257,7 +264,7 @@ package struct Directory: Sendable {
             if top.visited {
                 do {
                     try top.parent.remove(name: top.name, isDirectory: true)
-                } catch where error.errno == .noSuchFileOrDirectory {
+                } catch  where error.errno == .noSuchFileOrDirectory {
                     continue
                 }
                 continue
@@ -265,10 +272,10 @@ package struct Directory: Sendable {
             let inside: Directory
             do {
                 inside = try top.parent.directory(top.name, scope: .noSymlinks)
-            } catch where error.errno == .permissionDenied {
+            } catch  where error.errno == .permissionDenied {
                 try top.parent.setMode(name: top.name, 0o700)
                 inside = try top.parent.directory(top.name, scope: .noSymlinks)
-            } catch where error.errno == .noSuchFileOrDirectory {
+            } catch  where error.errno == .noSuchFileOrDirectory {
                 continue
             }
             stack.append((top.parent, top.name, true))
@@ -280,7 +287,7 @@ package struct Directory: Sendable {
                 } else {
                     do {
                         try inside.remove(name: entry.name)
-                    } catch where error.errno == .noSuchFileOrDirectory {
+                    } catch  where error.errno == .noSuchFileOrDirectory {
                         continue
                     }
                 }
@@ -350,7 +357,11 @@ package struct Directory: Sendable {
         }
     }
 
-    package func setAttribute(_ attribute: String, name: String, _ value: [UInt8])
+    package func setAttribute(
+        _ attribute: String,
+        name: String,
+        _ value: [UInt8]
+    )
         throws(SystemCallError)
     {
         let result = unsafe cl_lsetxattrat(descriptor.number, name, attribute, value, value.count)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Who can act on an error. It alone picks the exit status of the command line and the code of a gRPC answer.
+/// Who can act on an error.
+///
+/// It alone picks the exit status of the command line and the code of a gRPC answer.
 package enum Fault: Sendable, Hashable {
     /// The build file, an option or an archive is wrong: its author can act. Exit status 1.
     case input

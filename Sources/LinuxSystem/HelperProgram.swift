@@ -106,8 +106,7 @@ package struct HelperProgram: Sendable {
         }
     }
 
-    private func start(input: Descriptor, complaint: Descriptor) throws(SystemCallError) -> Process
-    {
+    private func start(input: Descriptor, complaint: Descriptor) throws(SystemCallError) -> Process {
         let output = try Descriptor.pipe()
         let descriptors = [input.number, output.write.number, complaint.number]
         let words = [path.string] + arguments

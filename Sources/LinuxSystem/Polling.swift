@@ -3,7 +3,9 @@
 internal import Glibc
 internal import SystemPackage
 
-/// Waits until at least one descriptor can be read or was hung up, or the time is over. Blocks.
+/// Waits until at least one descriptor can be read or was hung up, or the time is over.
+///
+/// Blocks.
 ///
 /// - Returns: For each descriptor whether a read would not block.
 package func pollReadable(

@@ -106,8 +106,7 @@ private func documentHead(
     return members
 }
 
-private func documentTail(_ subject: Descriptor?, _ annotations: [String: String]?) -> [JSONMember]
-{
+private func documentTail(_ subject: Descriptor?, _ annotations: [String: String]?) -> [JSONMember] {
     var members: [JSONMember] = []
     if let subject { members.append(JSONMember("subject", subject.json)) }
     if let annotations, !annotations.isEmpty {

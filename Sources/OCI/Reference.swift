@@ -151,8 +151,7 @@ extension Reference {
             guard isPort(host[colon...]) else { return false }
             host = host[..<colon]
         }
-        return host.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy
-        { label in
+        return host.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy { label in
             guard let first = label.first, let last = label.last else { return false }
             return isAlphanumeric(first) && isAlphanumeric(last)
                 && label.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }

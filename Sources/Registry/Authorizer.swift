@@ -135,8 +135,7 @@ final class Authorizer: Sendable {
 
     // MARK: Tokens
 
-    private func realm(of challenge: AuthenticationChallenge, _ endpoint: Endpoint) throws -> Realm
-    {
+    private func realm(of challenge: AuthenticationChallenge, _ endpoint: Endpoint) throws -> Realm {
         guard let text = challenge.parameters["realm"], let url = URL(string: text),
             let scheme = url.scheme?.lowercased(), scheme == "https" || scheme == "http",
             url.host(percentEncoded: true)?.isEmpty == false

@@ -104,8 +104,7 @@ extension RegistryClient {
         guard seen.insert(document.descriptor.digest).inserted else { return }
         switch document.content {
         case .image(let manifest):
-            for blob in [manifest.config] + manifest.layers where seen.insert(blob.digest).inserted
-            {
+            for blob in [manifest.config] + manifest.layers where seen.insert(blob.digest).inserted {
                 if !Self.staysElsewhere(blob) { plan.blobs.append(blob) }
             }
         case .index(let index):

@@ -2,7 +2,9 @@
 
 internal import LinuxSystem
 
-/// What the dynamic loader would read of a 64-bit little-endian ELF file. Every offset is checked: the file is anybody's.
+/// What the dynamic loader would read of a 64-bit little-endian ELF file.
+///
+/// Every offset is checked: the file is anybody's.
 struct ELFImage {
     struct Malformed: Error {}
 

@@ -69,7 +69,9 @@ package struct HostCapabilities: Sendable, Hashable {
     /// Whether build steps can be run at all.
     package var canRunSteps: Bool { hasNamespaces && hasFilters }
 
-    /// Tries everything out. Blocks for some milliseconds.
+    /// Tries everything out.
+    ///
+    /// Blocks for some milliseconds.
     ///
     /// - Parameter scratch: A directory of the file system that will hold layers.
     init(

@@ -14,8 +14,9 @@ package final class Launcher: Sendable {
     private let filters: SystemCallFilters
     private let groups: ControlGroups
 
-    /// Finds the launcher, prepares the system call filters and tries out what the host offers. Blocks, for some 5 ms,
-    /// and 30 ms the first time.
+    /// Finds the launcher, prepares the system call filters and tries out what the host offers.
+    ///
+    /// Blocks, for some 5 ms, and 30 ms the first time.
     ///
     /// - Parameters:
     ///   - cache: A directory on the file system of the layers: holds compiled filters, and is scratch for trials.
@@ -110,7 +111,9 @@ package final class Launcher: Sendable {
         return try outcome.get()
     }
 
-    /// Starts the launcher for a spec and a thread that watches it. Blocks for the start, about half a millisecond.
+    /// Starts the launcher for a spec and a thread that watches it.
+    ///
+    /// Blocks for the start, about half a millisecond.
     private func start(
         _ spec: SandboxSpec,
         streams: [Descriptor],

@@ -53,7 +53,9 @@ struct LauncherExecutable: Sendable {
         return FilePath(String(decoding: path, as: UTF8.self))
     }
 
-    /// Runs the launcher for an answer on its standard output. Blocks.
+    /// Runs the launcher for an answer on its standard output.
+    ///
+    /// Blocks.
     ///
     /// - Parameter descriptors: Become the numbers 3, 4, … of the launcher.
     /// - Returns: What it wrote, or `nil` when it did not end with status 0.

@@ -14,7 +14,9 @@ package enum RootlessEngine {
     package static var isNeeded: Bool { unsafe geteuid() != 0 && getenv(mark) == nil }
 
     /// Replaces this process by the same program in a user namespace: same arguments, environment, open descriptors
-    /// that are not close-on-exec, and process number. To be called first of all, before threads are started.
+    /// that are not close-on-exec, and process number.
+    ///
+    /// To be called first of all, before threads are started.
     ///
     /// - Parameter launcher: Path of `kiln-sandbox`; `nil` finds it as ``Launcher`` does.
     /// - Throws: ``SandboxError`` with `unavailable`; on success it does not return.

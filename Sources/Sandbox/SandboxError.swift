@@ -2,7 +2,9 @@
 
 package import LinuxSystem
 
-/// Why a sandbox could not be made or was lost. The exit of the process inside is never an error of this type.
+/// Why a sandbox could not be made or was lost.
+///
+/// The exit of the process inside is never an error of this type.
 package struct SandboxError: Error, CustomStringConvertible, FaultClassified {
     package enum Code: Sendable {
         /// The launcher is missing, or this host cannot run sandboxes.

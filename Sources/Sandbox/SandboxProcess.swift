@@ -29,10 +29,14 @@ package final class SandboxProcess: Sendable {
     /// Lets go of the writing end: the process reads the end once nobody else holds ``standardInput``.
     package func closeStandardInput() { input.withLock { $0 = nil } }
 
-    /// Kills every process of the sandbox. Calling it again, or after the end, does nothing.
+    /// Kills every process of the sandbox.
+    ///
+    /// Calling it again, or after the end, does nothing.
     package func kill() { supervision.kill() }
 
-    /// Waits for the end and for the teardown. May be called any number of times.
+    /// Waits for the end and for the teardown.
+    ///
+    /// May be called any number of times.
     ///
     /// - Throws: ``SandboxError`` when the set-up failed or the launcher was lost. A process that was killed has a result.
     package func wait() async throws -> SandboxResult { try await supervision.result() }

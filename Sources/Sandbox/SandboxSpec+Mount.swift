@@ -33,7 +33,9 @@ extension SandboxSpec {
         package var isReadOnly: Bool
         /// Whether files here may be run.
         package var allowsExecution = true
-        /// Whether set-user-id bits and devices count here. Device access is checked besides.
+        /// Whether set-user-id bits and devices count here.
+        ///
+        /// Device access is checked besides.
         package var allowsPrivileges: Bool
 
         /// - Parameter allowsPrivileges: On by default for trees an image or a step wrote, as in BuildKit.

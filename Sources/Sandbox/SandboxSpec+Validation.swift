@@ -72,7 +72,9 @@ extension SandboxSpec {
 }
 
 extension SandboxSpec.Mount {
-    /// Why the target is not allowed, or `nil`. The launcher checks again, after symlinks are resolved.
+    /// Why the target is not allowed, or `nil`.
+    ///
+    /// The launcher checks again, after symlinks are resolved.
     var refusal: String? {
         var components: [Substring] = []
         for component in target.split(separator: "/") {

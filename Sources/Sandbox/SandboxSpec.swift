@@ -38,7 +38,9 @@ package struct SandboxSpec: Sendable {
         case host
     }
 
-    /// Who a process is. Names are looked up by the caller: an image's `/etc/passwd` is its business.
+    /// Who a process is.
+    ///
+    /// Names are looked up by the caller: an image's `/etc/passwd` is its business.
     package struct User: Sendable, Hashable {
         package var user: UInt32
         package var group: UInt32
@@ -67,8 +69,9 @@ package struct SandboxSpec: Sendable {
         }
     }
 
-    /// What a sandbox as a whole may use. Kept by control groups; where the host has none the limits do not hold, and
-    /// ``HostCapabilities`` says so.
+    /// What a sandbox as a whole may use.
+    ///
+    /// Kept by control groups; where the host has none the limits do not hold, and ``HostCapabilities`` says so.
     package struct ResourceLimits: Sendable, Hashable {
         /// Memory with swap, in bytes.
         package var memoryBytes: UInt64?
@@ -101,14 +104,21 @@ package struct SandboxSpec: Sendable {
 
     package var profile: Profile
     package var root: Root
-    /// Whether the root is read-only. Mount points that are missing must then exist already, unless the root is empty.
+    /// Whether the root is read-only.
+    ///
+    /// Mount points that are missing must then exist already, unless the root is empty.
     package var rootIsReadOnly = false
-    /// The command and its arguments. Without ``executable``, the first is a path, or a name looked up in `PATH`.
+    /// The command and its arguments.
+    ///
+    /// Without ``executable``, the first is a path, or a name looked up in `PATH`.
     package var arguments: [String]
-    /// The file to run, when it is not one of the sandbox's own. It is shown read-only at `/.kiln-executable`, so the
-    /// root must be ``Root/empty`` or writable.
+    /// The file to run, when it is not one of the sandbox's own.
+    ///
+    /// It is shown read-only at `/.kiln-executable`, so the root must be ``Root/empty`` or writable.
     package var executable: Descriptor?
-    /// `NAME=VALUE` each. Nothing else is in the environment: the engine's own is never inherited.
+    /// `NAME=VALUE` each.
+    ///
+    /// Nothing else is in the environment: the engine's own is never inherited.
     package var environment: [String] = []
     /// Made (mode 0755, owned by ``user``) when it is missing.
     package var workingDirectory = "/"
@@ -117,15 +127,19 @@ package struct SandboxSpec: Sendable {
     package var network = Network.none
     /// In order: a later mount covers an earlier one at or above its target.
     package var mounts: [Mount] = []
-    /// Whether `/etc/hosts` and `/etc/resolv.conf` are generated and mounted read-only. Only in the step profiles.
+    /// Whether `/etc/hosts` and `/etc/resolv.conf` are generated and mounted read-only.
+    ///
+    /// Only in the step profiles.
     package var hasGeneratedNames = true
     package var extraHosts: [HostEntry] = []
     /// Content of `/etc/resolv.conf`; `nil` takes the host's (see ``ResolverConfiguration``).
     package var resolverConfiguration: [UInt8]?
     package var processLimits: [ProcessLimit] = []
     package var resourceLimits = ResourceLimits()
-    /// Whether directories made on the way to a mount point are removed afterwards as the mount point itself is, if they
-    /// are still empty; also `/dev`, `/proc` and `/sys`. BuildKit's `removeMountStubsRecursive`.
+    /// Whether directories made on the way to a mount point are removed afterwards as the mount point itself is, if
+    /// they are still empty; also `/dev`, `/proc` and `/sys`.
+    ///
+    /// BuildKit's `removeMountStubsRecursive`.
     package var removesStubParents = false
 
     package init(profile: Profile, root: Root, arguments: [String]) {

@@ -37,8 +37,7 @@ final class ResourceGate: Sendable {
     /// Runs a body when there is room for it.
     ///
     /// - Throws: `CancellationError` when the task is cancelled while it waits, and what the body throws.
-    func with<Value>(_ needs: ResourceNeeds, _ body: () async throws -> Value) async throws -> Value
-    {
+    func with<Value>(_ needs: ResourceNeeds, _ body: () async throws -> Value) async throws -> Value {
         if needs == .none { return try await body() }
         try await enter(needs)
         defer { leave(needs) }

@@ -3,8 +3,10 @@
 import Foundation
 import Testing
 
-/// The module map of docs/ARCHITECTURE.md: each module, and the modules of Kiln and the packages it may import. Imports
-/// go down only. The compiler accepts an import of any target that happens to be built, so the map is held here.
+/// The module map of docs/ARCHITECTURE.md: each module, and the modules of Kiln and the packages it may import.
+///
+/// Imports go down only. The compiler accepts an import of any target that happens to be built, so the map is held
+/// here.
 private let allowedImports: [String: Set<String>] = [
     "CLinux": [],
     "LinuxSystem": ["CLinux", "SystemPackage"],

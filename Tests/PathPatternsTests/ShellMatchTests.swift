@@ -24,8 +24,7 @@ import Testing
         ("*x", "xxx", true), ("**", "a", true), ("**", "a/b", false), ("", "", true),
         ("", "a", false), ("a", "", false),
     ])
-    func `agrees with the documented grammar`(pattern: String, name: String, expected: Bool) throws
-    {
+    func `agrees with the documented grammar`(pattern: String, name: String, expected: Bool) throws {
         #expect(try shellMatch(pattern, name) == expected)
     }
 

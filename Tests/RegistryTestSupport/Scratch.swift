@@ -89,8 +89,7 @@ package func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
 }
 
 /// What a manifest says about some bytes.
-package func describe(_ bytes: [UInt8], _ mediaType: String = MediaType.layerGzip) -> OCI.Descriptor
-{
+package func describe(_ bytes: [UInt8], _ mediaType: String = MediaType.layerGzip) -> OCI.Descriptor {
     OCI.Descriptor(mediaType: mediaType, digest: Digest.of(bytes), size: Int64(bytes.count))
 }
 

@@ -113,8 +113,7 @@ import Testing
         ("kill -9 $$", "status 137"),
         ("while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done", "more than"),
     ])
-    func `a helper that fails is named with its reason`(script: String, reason: String) async throws
-    {
+    func `a helper that fails is named with its reason`(script: String, reason: String) async throws {
         try helper("bad", script)
         let logins = try logins(#"{"credsStore":"bad"}"#, path: "/usr/bin:/bin")
         let error = try await registryError {

@@ -133,8 +133,7 @@ import Testing
         #expect(store.contains(Digest.of(bytes)))
     }
 
-    @Test func `content that changed between two tries is noticed and fetched whole`() async throws
-    {
+    @Test func `content that changed between two tries is noticed and fetched whole`() async throws {
         let server = try ScriptedServer { [bytes] request in
             if request.headers["range"] == nil, Self.isFirst(request) {
                 return .init(body: noise(300_000, seed: 9), cutAfter: 100_000)
@@ -222,8 +221,7 @@ import Testing
         #expect(server.requests.count == 2)
     }
 
-    @Test func `a server that stays overloaded ends in a sentence with its own words`() async throws
-    {
+    @Test func `a server that stays overloaded ends in a sentence with its own words`() async throws {
         let server = try ScriptedServer { _ in
             .json(
                 #"{"errors":[{"code":"UNAVAILABLE","message":"come\nback \u001b[31mlater"}]}"#,

@@ -92,8 +92,7 @@ import Testing
         #expect(!store.contains(image.descriptor.digest))
     }
 
-    @Test func `a manifest of more than four mebibytes is refused, announced or not`() async throws
-    {
+    @Test func `a manifest of more than four mebibytes is refused, announced or not`() async throws {
         let server = try ScriptedServer { _ in
             .init(body: [UInt8](repeating: 32, count: (4 << 20) + 1))
         }

@@ -145,8 +145,7 @@ struct RealRegistryTests {
         }
     }
 
-    @Test func `a password opens a closed registry, and a wrong one or none does not`() async throws
-    {
+    @Test func `a password opens a closed registry, and a wrong one or none does not`() async throws {
         let registry = try await RegistryProcess(scratch, login: ("user", "pass:word"))
         let image = try storeImage(in: store, layers: [noise(1000)])
         let repository = Repository(host: registry.host, path: "closed")

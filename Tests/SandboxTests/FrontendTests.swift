@@ -7,8 +7,9 @@ import Testing
 
 @testable import Sandbox
 
-/// What a frontend's process is, and how little it can do. Busybox stands in for one: it is a static program with many
-/// talents to try.
+/// What a frontend's process is, and how little it can do.
+///
+/// Busybox stands in for one: it is a static program with many talents to try.
 @Suite(.enabled(if: isRoot, "making sandboxes needs root"), .timeLimit(.minutes(1)))
 struct FrontendTests {
     private func run(

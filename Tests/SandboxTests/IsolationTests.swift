@@ -133,8 +133,7 @@ struct IsolationTests {
         ["proc": "sys", "sys": "proc"],
         ["dev": "../../../../tmp"],
     ])
-    func `refuses a root whose own directories are symlinks`(_ links: [String: String]) async throws
-    {
+    func `refuses a root whose own directories are symlinks`(_ links: [String: String]) async throws {
         try await withScratch { scratch in
             let before = try HostCanary.current
             let root = try scratch.hostileRoot(links: links)

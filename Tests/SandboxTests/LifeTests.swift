@@ -129,8 +129,7 @@ struct LifeTests {
 
     @Test func `reports that memory ran out`() async throws {
         try await withScratch { scratch in
-            let outcome = try await scratch.run("exec awk 'BEGIN { s = \"x\"; while (1) s = s s }'")
-            {
+            let outcome = try await scratch.run("exec awk 'BEGIN { s = \"x\"; while (1) s = s s }'") {
                 $0.resourceLimits.memoryBytes = 32 << 20
             }
             #expect(outcome.result.isOutOfMemory)

@@ -364,8 +364,7 @@ func registryReply(
         }
     }
 
-    @Test func `a config with another number of layers than the manifest is refused`() async throws
-    {
+    @Test func `a config with another number of layers than the manifest is refused`() async throws {
         var image = try SampleImage(scratch, files: [("file", "text")])
         image.config = ImageConfig(platform: amd64, rootFS: .init(diffIDs: [])).encoded
         image.manifest =

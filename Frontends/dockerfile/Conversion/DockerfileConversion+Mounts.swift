@@ -6,8 +6,7 @@ internal import LLBMessages
 internal import OCI
 
 extension DockerfileConversion {
-    func add(_ mounts: [DockerfileSyntax.Mount], to options: inout RunOptions, _ step: Step) throws
-    {
+    func add(_ mounts: [DockerfileSyntax.Mount], to options: inout RunOptions, _ step: Step) throws {
         for (index, mount) in mounts.enumerated() {
             switch mount.kind {
             case .secret: options.secrets.append(try secret(mount, step))

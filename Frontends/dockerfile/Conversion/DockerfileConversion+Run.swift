@@ -55,8 +55,7 @@ extension DockerfileConversion {
 
     private func offers(_ capability: String) -> Bool { input.capabilities.contains(capability) }
 
-    private func runName(_ text: String, _ mounts: [DockerfileSyntax.Mount], _ step: Step) -> String
-    {
+    private func runName(_ text: String, _ mounts: [DockerfileSyntax.Mount], _ step: Step) -> String {
         var expander = expander
         expander.keepsQuotes = true
         expander.keepsUnsetVariables = true

@@ -48,8 +48,7 @@ extension Healthcheck {
         }
     }
 
-    private static func duration(_ flags: FlagSet, _ name: String) throws(DockerfileError) -> Int64
-    {
+    private static func duration(_ flags: FlagSet, _ name: String) throws(DockerfileError) -> Int64 {
         guard let flag = flags.word(name), !flag.text.isEmpty else { return 0 }
         guard let duration = parseDuration(flag.text) else {
             throw DockerfileError(

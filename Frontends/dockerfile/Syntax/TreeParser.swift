@@ -144,8 +144,7 @@ struct TreeParser {
         return (content.lowerBound..<end, true)
     }
 
-    private mutating func readHeredocs(of node: inout Node, firstLine: Int) throws(DockerfileError)
-    {
+    private mutating func readHeredocs(of node: inout Node, firstLine: Int) throws(DockerfileError) {
         guard node.canHoldHeredocs, node.original.utf8.contains(UInt8(ascii: "<")) else { return }
         for var heredoc in try Heredoc.heredocs(in: node.original) {
             let firstContentLine = lineNumber + 1

@@ -111,8 +111,7 @@ extension Scheduler {
         actions.append(.probe(begin(.key, active), derivations.map(\.key)))
     }
 
-    mutating func applyProbe(_ found: (position: Int, primary: CacheKey)?, to active: ActiveVertex)
-    {
+    mutating func applyProbe(_ found: (position: Int, primary: CacheKey)?, to active: ActiveVertex) {
         guard case .probing(let kind) = active.keyPhase else { return }
         let probed =
             kind == .alternative
