@@ -66,20 +66,20 @@ struct LayerUnpacker {
     /// The names of a path from the layer's root.
     static func components(_ path: String) throws -> [String] {
         var names: [String] = []
-        for part in path.split(separator: "/") where part != "." {
+        for part in TreePath.names(path) where part != "." {
             if part == ".." {
                 throw SnapshotError(
                     .badArchive,
                     "cannot unpack the layer: the entry \(path.prefix(200).debugDescription) leads out of it"
                 )
             }
-            guard TreePath.isName(String(part)) else {
+            guard TreePath.isName(part) else {
                 throw SnapshotError(
                     .badArchive,
                     "cannot unpack the layer: the entry \(path.prefix(200).debugDescription) holds a name of \(part.utf8.count) bytes"
                 )
             }
-            names.append(String(part))
+            names.append(part)
         }
         return names
     }
@@ -133,8 +133,13 @@ struct LayerUnpacker {
                 "cannot unpack the layer: \(entry.path.prefix(200).debugDescription) deletes no name"
             )
         }
-        // A name that this layer makes itself already hides what lies below.
-        if parent.entries[PathKey(name)] == nil { try upper.makeWhiteout(in: parent, name) }
+        if let directory = parent.subdirectories[PathKey(name)] {
+            // Deleted and made anew in one layer: nothing from below shows in it.
+            try upper.makeOpaque(directory)
+        } else if parent.entries[PathKey(name)] == nil {
+            // Any other name that this layer makes itself already hides what lies below.
+            try upper.makeWhiteout(in: parent, name)
+        }
     }
 
     private func make(
@@ -156,7 +161,7 @@ struct LayerUnpacker {
                 in: parent,
                 name,
                 metadata,
-                opaque: standing?.kind == .whiteout,
+                opaque: standing != nil,
                 hidesLower: false
             )
             return
