@@ -91,7 +91,9 @@ package import LinuxSystem
 
     deinit { unsafe archive_read_free(archive) }
 
-    /// The next entry, or `nil` at the end. Bytes of the entry before that were not read are skipped.
+    /// The next entry, or `nil` at the end.
+    ///
+    /// Bytes of the entry before that were not read are skipped.
     ///
     /// - Throws: ``ArchiveError``: `malformed`, `tooLarge`; what the source of the bytes threw.
     package func next() throws -> TarEntry? {

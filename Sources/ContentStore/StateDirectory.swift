@@ -66,8 +66,13 @@ package final class StateDirectory: Sendable {
         }
     }
 
-    deinit {
-        // A polite leave; a crash leaves the same to the next process.
+    deinit { leave() }
+
+    /// Gives the token back and removes what is left in ``temporary``; nothing may be made there afterwards.
+    ///
+    /// A polite process does this before it ends, since objects that are still held at its end never go. A crash leaves the
+    /// same to the next process.
+    package func leave() {
         try? root.directory("tmp").removeTree(name: owner)
         try? root.directory("owners").remove(name: "\(owner).lock")
     }

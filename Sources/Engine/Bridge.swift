@@ -34,7 +34,9 @@ final class BuildRef: Sendable {
         self.job = job
     }
 
-    /// The tree, computed at first use. The solver shares the work of all who ask.
+    /// The tree, computed at first use.
+    ///
+    /// The solver shares the work of all who ask.
     func tree() async throws -> FileTree {
         if let tree = finished.withLock({ $0 }) { return tree }
         do {
@@ -49,7 +51,9 @@ final class BuildRef: Sendable {
     }
 }
 
-/// What one build offers its frontend. Every request of a frontend, by whichever front door, ends here.
+/// What one build offers its frontend.
+///
+/// Every request of a frontend, by whichever front door, ends here.
 final class BuildBridge: FrontendBridge {
     typealias Ref = BuildRef
 

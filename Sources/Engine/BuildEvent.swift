@@ -3,7 +3,9 @@
 internal import Glibc
 public import OCI
 
-/// Something that happened in a build, in the order it happened. The shapes are those of BuildKit's `Status` stream.
+/// Something that happened in a build, in the order it happened.
+///
+/// The shapes are those of BuildKit's `Status` stream.
 public enum BuildEvent: Sendable {
     /// A step began, ended or was found in the cache. Sent again on each change.
     case vertex(VertexEvent)

@@ -88,7 +88,9 @@ final class BuildEventStream: Sendable {
         }
     }
 
-    /// Runs work of the engine itself as a step of its own, so that it shows. Steps of one name are one step.
+    /// Runs work of the engine itself as a step of its own, so that it shows.
+    ///
+    /// Steps of one name are one step.
     func withStep<Value>(
         _ name: String,
         _ body: (_ vertex: Digest) async throws -> Value

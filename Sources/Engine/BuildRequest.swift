@@ -70,7 +70,9 @@ public struct BuildRequest: Sendable {
     public init(context: Context) { self.context = context }
 }
 
-/// Where a secret's value comes from. The value is read when a step asks for it, never stored.
+/// Where a secret's value comes from.
+///
+/// The value is read when a step asks for it, never stored.
 public enum Secret: Sendable, Hashable {
     /// The content of a file.
     case file(FilePath)

@@ -4,7 +4,9 @@ internal import LinuxSystem
 internal import OCI
 internal import SystemPackage
 
-/// What a client offers one build while it runs. Operations reach it through the job they work for.
+/// What a client offers one build while it runs.
+///
+/// Operations reach it through the job they work for.
 struct BuildSession: Sendable {
     /// Directories by the name that `local://NAME` gives them.
     var directories: [String: FilePath]

@@ -56,11 +56,15 @@ public struct CacheUsage: Sendable {
     }
 }
 
-/// What may be removed from the cache, by BuildKit's policy fields. All sizes zero means everything that matches.
+/// What may be removed from the cache, by BuildKit's policy fields.
+///
+/// All sizes zero means everything that matches.
 public struct PruneRequest: Sendable {
     /// Also internal and frontend records, and those an image shares.
     public var all = false
-    /// containerd filters; a record goes when one of them matches. Empty matches everything.
+    /// containerd filters; a record goes when one of them matches.
+    ///
+    /// Empty matches everything.
     public var filters: [String] = []
     /// Records used within this many seconds stay.
     public var keepSeconds: Int64 = 0

@@ -13,7 +13,9 @@ internal import Solver
 internal import Sources
 internal import SystemPackage
 
-/// The build engine: solves, runs and caches. One serves any number of builds at once.
+/// The build engine: solves, runs and caches.
+///
+/// One serves any number of builds at once.
 ///
 /// Several engines, in this process or others, may work on one state directory.
 public final class Engine: Sendable {
@@ -89,9 +91,13 @@ public final class Engine: Sendable {
     }
 
     /// Writes down what is still in memory and lets connections go.
+    ///
+    /// The engine must not be used any more.
     public func close() async {
         // What cannot be recorded is only slower next time; the builds themselves have ended well.
         try? await services.cache.close()
         await services.registry.shutdown()
+        // Not worth an error either: the next process sweeps.
+        try? await blocking { [state = services.state] in state.leave() }
     }
 }

@@ -5,7 +5,9 @@ public import SystemPackage
 
 /// How an engine is set up.
 public struct EngineConfiguration: Sendable {
-    /// Where blobs, layers and records stand; made when it is missing. Many engines may share one.
+    /// Where blobs, layers and records stand; made when it is missing.
+    ///
+    /// Many engines may share one.
     public var stateDirectory: FilePath
     /// How many steps run at once; by default as many as there are cores.
     public var parallelStepCount: Int

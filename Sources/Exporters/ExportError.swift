@@ -53,8 +53,7 @@ package struct ExportError: Error, Sendable, CustomStringConvertible, FaultClass
 }
 
 /// Runs a function and tells a system call that fails in it as "cannot <doing>: <reason>".
-func attempt<Value>(_ doing: @autoclosure () -> String, _ body: () throws -> Value) throws -> Value
-{
+func attempt<Value>(_ doing: @autoclosure () -> String, _ body: () throws -> Value) throws -> Value {
     do {
         return try body()
     } catch let error as SystemCallError {

@@ -109,6 +109,7 @@ public struct Digest: Hashable, Sendable {
         add(words.3)
     }
 
+    /// Whether all bytes are the same.
     public static func == (left: Digest, right: Digest) -> Bool { left.words == right.words }
 
     /// Feeds a part of the bytes.

@@ -20,7 +20,9 @@ package enum CacheSharing: Sendable, Hashable {
 
 /// A directory that outlives builds, for a cache mount; held until the object goes.
 package final class CacheDirectory: Sendable {
-    /// What the step sees. Plain files, no overlay notes.
+    /// What the step sees.
+    ///
+    /// Plain files, no overlay notes.
     package let directory: Directory
     /// Whether it has just been made, from its seed or empty.
     package let isNew: Bool

@@ -31,7 +31,9 @@ package enum ContentHash {
         defer { unsafe buffer.deallocate() }
         var offset: UInt64 = 0
         while true {
-            let count = try attempt("read a file") { unsafe try content.read(into: buffer, at: Int64(clamping: offset)) }
+            let count = try attempt("read a file") {
+                unsafe try content.read(into: buffer, at: Int64(clamping: offset))
+            }
             if count == 0 { break }
             unsafe digester.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             offset += UInt64(count)

@@ -8,7 +8,9 @@ package struct CopyOptions: Sendable, Hashable {
     package var owner: FileOwner?
     /// The mode of all that is copied but symlinks, with set-uid, set-gid and sticky; `nil` = as in the source.
     package var mode: UInt32?
-    /// A symbolic mode, as `u+rwX,go-w`, applied to each mode; it wins over ``mode``. "" = none.
+    /// A symbolic mode, as `u+rwX,go-w`, applied to each mode; it wins over ``mode``.
+    ///
+    /// "" = none.
     package var modeChange = ""
     /// The time of all that is copied or made; `nil` = as in the source.
     package var timestamp: FileStatus.Time?

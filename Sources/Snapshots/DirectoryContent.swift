@@ -186,8 +186,8 @@ final class DirectoryContent: LayerContent {
     private func isOpaque(_ path: String) throws -> Bool {
         if path.isEmpty { return false }
         let directory = try root.open(path, flags: O_RDONLY | O_DIRECTORY, scope: .noSymlinks)
-        for attribute in OverlayAttribute.opaqueNames {
-            if try directory.attribute(attribute) == OverlayAttribute.yes { return true }
+        for attribute in OverlayAttribute.opaqueNames where try directory.attribute(attribute) == OverlayAttribute.yes {
+            return true
         }
         return false
     }

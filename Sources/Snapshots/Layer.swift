@@ -7,7 +7,9 @@ internal import Synchronization
 /// The name of a layer in the store: `[a-z0-9-]`, at most 80 bytes.
 package typealias LayerID = String
 
-/// One change of a file tree. It never changes itself.
+/// One change of a file tree.
+///
+/// It never changes itself.
 ///
 /// A layer may not be on disk yet: an image layer is fetched and unpacked when somebody looks into it, a host layer is
 /// read where it lies.
@@ -59,7 +61,9 @@ package final class Layer: Sendable {
     /// Whether looking into the layer costs neither a download nor an unpacking.
     package var isReady: Bool { contentWork.finished != nil }
 
-    /// What the layer holds. Fetches and unpacks an image layer at first use; all who wait share one run.
+    /// What the layer holds.
+    ///
+    /// Fetches and unpacks an image layer at first use; all who wait share one run.
     package func content() async throws -> any LayerContent {
         // The usual case by far, and trees have many layers: do not suspend for it.
         if let content = contentWork.finished { return content }

@@ -7,7 +7,9 @@ internal import LinuxSystem
 internal import OCI
 internal import SystemPackage
 
-/// What `meta.json` beside a layer's directory says. Written only when there is something to say.
+/// What `meta.json` beside a layer's directory says.
+///
+/// Written only when there is something to say.
 struct LayerMeta: Codable {
     /// The digest of the layer's uncompressed tar.
     var diffID: Digest?

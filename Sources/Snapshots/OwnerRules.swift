@@ -25,7 +25,7 @@ final class OwnerRules: Sendable {
         do {
             try file.setOwner(user: uid, group: gid)
             return (uid, gid)
-        } catch where isRefusal(error) {
+        } catch  where isRefusal(error) {
             note()
             return (user, group)
         }
@@ -38,7 +38,7 @@ final class OwnerRules: Sendable {
         do {
             try place.setOwner(name: name, user: uid, group: gid)
             return (uid, gid)
-        } catch where isRefusal(error) {
+        } catch  where isRefusal(error) {
             note()
             return (user, group)
         }

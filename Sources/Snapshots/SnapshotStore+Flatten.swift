@@ -77,7 +77,9 @@ final class UnionCopier {
         self.linking = linking
     }
 
-    /// Copies all below a directory of the union. Deep trees are no danger: the stack is on the heap.
+    /// Copies all below a directory of the union.
+    ///
+    /// Deep trees are no danger: the stack is on the heap.
     func copyChildren(_ path: String, to directory: UpperDirectory) throws {
         var stack = [(path: path, directory: directory)]
         while let top = stack.popLast() {

@@ -30,7 +30,9 @@ package final class SnapshotStore: Sendable {
 
     let snapshots: Directory
     let ownerRules = OwnerRules()
-    /// Layers this process knows, so that one id is one object. Entries of layers nobody holds are swept now and then.
+    /// Layers this process knows, so that one id is one object.
+    ///
+    /// Entries of layers nobody holds are swept now and then.
     private let known = Mutex<[LayerID: WeakLayer]>([:])
 
     private struct WeakLayer {
@@ -96,7 +98,9 @@ package final class SnapshotStore: Sendable {
             .map(\.name).filter { Self.isID($0) }.sorted()
     }
 
-    /// Removes a layer from disk; a missing one is fine. Nobody may use it any more: leases are the caller's.
+    /// Removes a layer from disk; a missing one is fine.
+    ///
+    /// Nobody may use it any more: leases are the caller's.
     package func remove(_ id: LayerID) throws {
         try checkID(id)
         known.withLock { $0[id] = nil }
@@ -188,7 +192,7 @@ package final class SnapshotStore: Sendable {
         do {
             try state.temporary.rename(temporaryName, to: snapshots, id)
             return true
-        } catch where error.errno == .fileExists || error.errno == .directoryNotEmpty {
+        } catch  where error.errno == .fileExists || error.errno == .directoryNotEmpty {
             try state.temporary.removeTree(name: temporaryName)
             return false
         }

@@ -118,7 +118,9 @@ package final class Stage: Sendable {
 }
 
 extension SnapshotStore {
-    /// How many lower directories a stage has at most. The kernel allows 500; options and lookups get slower before.
+    /// How many lower directories a stage has at most.
+    ///
+    /// The kernel allows 500; options and lookups get slower before.
     package static let lowerDirectoryLimit = 120
 
     /// Makes a tree ready for a step.

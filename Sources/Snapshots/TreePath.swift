@@ -9,8 +9,9 @@ package enum TreePath {
     /// The longest name in bytes, as Linux.
     package static let nameByteLimit = 255
 
-    /// Reads a path as if the root were its current directory: `.`, `..`, double and outer slashes go. No symlink is
-    /// looked at, and `..` at the root stays there.
+    /// Reads a path as if the root were its current directory: `.`, `..`, double and outer slashes go.
+    ///
+    /// No symlink is looked at, and `..` at the root stays there.
     package static func clean(_ path: String) -> String {
         let utf8 = path.utf8
         // Nearly all paths are clean already.

@@ -94,7 +94,9 @@ extension TreeReader {
 struct ContentHasher {
     let view: UnionView
 
-    /// The digest of a node with all below it. Deep trees are no danger: the stack is on the heap.
+    /// The digest of a node with all below it.
+    ///
+    /// Deep trees are no danger: the stack is on the heap.
     func digest(_ path: String, _ node: UnionView.Node) throws -> Digest {
         guard node.entry.isDirectory else { return try file(path, node) }
         struct Frame {

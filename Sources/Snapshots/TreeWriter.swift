@@ -114,7 +114,9 @@ package struct TreeWriter {
 
     // MARK: Actions
 
-    /// Makes a directory. A path that exists already, whatever it is, is left alone.
+    /// Makes a directory.
+    ///
+    /// A path that exists already, whatever it is, is left alone.
     ///
     /// - Parameters:
     ///   - mode: Permission bits; more than 0o777 are dropped.
@@ -141,8 +143,9 @@ package struct TreeWriter {
         }
     }
 
-    /// Writes a file. An existing file keeps its mode, and its owner where none is given; a symlink is followed; parents
-    /// must exist.
+    /// Writes a file.
+    ///
+    /// An existing file keeps its mode, and its owner where none is given; a symlink is followed; parents must exist.
     package func makeFile(
         _ path: String,
         mode: UInt32,

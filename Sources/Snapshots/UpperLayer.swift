@@ -103,11 +103,10 @@ final class UpperLayer {
         if directory.isEmpty { return (current, !current.hidesLower) }
         for name in TreePath.names(directory) {
             let key = PathKey(name)
-            if let next = current.subdirectories[key] {
-                current = next
-            } else {
+            guard let next = current.subdirectories[key] else {
                 return (nil, !current.hidesLower && current.entries[key] == nil)
             }
+            current = next
         }
         return (current, !current.hidesLower)
     }

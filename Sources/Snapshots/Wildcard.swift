@@ -48,8 +48,7 @@ enum Wildcard {
         for part in pattern {
             guard let matcher = try? ShellPattern(part) else { return [] }
             var next: [String] = []
-            for directory in found {
-                guard try directory.isEmpty || entry(directory)?.isDirectory == true else { continue }
+            for directory in found where try directory.isEmpty || entry(directory)?.isDirectory == true {
                 for name in try children(directory) where matcher.matches(name) {
                     next.append(TreePath.join(directory, name))
                 }

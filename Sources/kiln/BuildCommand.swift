@@ -25,46 +25,80 @@ struct BuildCommand: AsyncParsableCommand {
     )
     var path = "."
 
-    @Option(name: [.short, .customLong("file")], help: "The build file; - reads it from the standard input.", completion: .file())
+    @Option(
+        name: [.short, .customLong("file")],
+        help: "The build file; - reads it from the standard input.",
+        completion: .file()
+    )
     var file: String?
 
-    @Option(name: [.short, .customLong("tag")], help: ArgumentHelp("A name for the image; may be given again.", valueName: "name"))
+    @Option(
+        name: [.short, .customLong("tag")],
+        help: ArgumentHelp("A name for the image; may be given again.", valueName: "name")
+    )
     var tags: [String] = []
 
     @Option(help: "The stage to build.")
     var target: String?
 
-    @Option(name: .customLong("build-arg"), help: ArgumentHelp("A build argument; without =VALUE the environment's.", valueName: "name[=value]"))
+    @Option(
+        name: .customLong("build-arg"),
+        help: ArgumentHelp("A build argument; without =VALUE the environment's.", valueName: "name[=value]")
+    )
     var buildArguments: [String] = []
 
-    @Option(name: .customLong("build-context"), help: ArgumentHelp("A further context: a directory, docker-image://REF, oci-layout://DIR[@DIGEST|:TAG] or an address.", valueName: "name=value"))
+    @Option(
+        name: .customLong("build-context"),
+        help: ArgumentHelp(
+            "A further context: a directory, docker-image://REF, oci-layout://DIR[@DIGEST|:TAG] or an address.",
+            valueName: "name=value"
+        )
+    )
     var buildContexts: [String] = []
 
     @Option(name: .customLong("label"), help: ArgumentHelp("A label of the image.", valueName: "name=value"))
     var labels: [String] = []
 
-    @Option(name: .customLong("platform"), help: ArgumentHelp("Platforms to build for, separated by commas.", valueName: "os/arch[/variant]"))
+    @Option(
+        name: .customLong("platform"),
+        help: ArgumentHelp("Platforms to build for, separated by commas.", valueName: "os/arch[/variant]")
+    )
     var platforms: [String] = []
 
     @Flag(name: .customLong("no-cache"), help: "Run every step anew.")
     var noCache = false
 
-    @Option(name: .customLong("no-cache-filter"), help: ArgumentHelp("Run the steps of these stages anew.", valueName: "stage"))
+    @Option(
+        name: .customLong("no-cache-filter"),
+        help: ArgumentHelp("Run the steps of these stages anew.", valueName: "stage")
+    )
     var noCacheStages: [String] = []
 
     @Flag(help: "Ask registries again for what image tags mean.")
     var pull = false
 
-    @Option(name: [.short, .customLong("output")], help: ArgumentHelp("Where the result goes: DIR, -, or type=local|tar|oci|docker|image|registry,dest=PATH,….", valueName: "output"))
+    @Option(
+        name: [.short, .customLong("output")],
+        help: ArgumentHelp(
+            "Where the result goes: DIR, -, or type=local|tar|oci|docker|image|registry,dest=PATH,….",
+            valueName: "output"
+        )
+    )
     var outputs: [String] = []
 
     @Flag(help: "Push the image to its registry; short for -o type=registry.")
     var push = false
 
-    @Option(name: .customLong("secret"), help: ArgumentHelp("A secret for steps that ask for it: id=ID[,src=PATH|,env=NAME].", valueName: "secret"))
+    @Option(
+        name: .customLong("secret"),
+        help: ArgumentHelp("A secret for steps that ask for it: id=ID[,src=PATH|,env=NAME].", valueName: "secret")
+    )
     var secrets: [String] = []
 
-    @Option(name: .customLong("allow"), help: ArgumentHelp("Grant an entitlement: network.host, security.insecure.", valueName: "entitlement"))
+    @Option(
+        name: .customLong("allow"),
+        help: ArgumentHelp("Grant an entitlement: network.host, security.insecure.", valueName: "entitlement")
+    )
     var entitlements: [String] = []
 
     @Option(help: "Network of steps: default, none or host.")
@@ -85,7 +119,13 @@ struct BuildCommand: AsyncParsableCommand {
     @Option(name: .customLong("opt"), help: ArgumentHelp("An option for the frontend.", valueName: "key=value"))
     var frontendOptions: [String] = []
 
-    @Option(name: .customLong("llb"), help: ArgumentHelp("Build this LLB definition (protobuf) instead of a build file; - reads the standard input.", valueName: "file"))
+    @Option(
+        name: .customLong("llb"),
+        help: ArgumentHelp(
+            "Build this LLB definition (protobuf) instead of a build file; - reads the standard input.",
+            valueName: "file"
+        )
+    )
     var definition: String?
 
     @Option(help: "How progress is shown: auto, plain, tty, rawjson or quiet.")

@@ -12,7 +12,10 @@ import Testing
             damaged[position] ^= 0xff
             _ = try? TarFixture.unpack(damaged)
             // With a checksum made right the reader sees the damage itself.
-            _ = try? TarFixture.unpack(TarFixture.checksummed(Array(damaged[..<512])) + damaged[512...], byteLimit: 4096)
+            _ = try? TarFixture.unpack(
+                TarFixture.checksummed(Array(damaged[..<512])) + damaged[512...],
+                byteLimit: 4096
+            )
         }
     }
 
@@ -34,7 +37,10 @@ import Testing
 
     @Test func `refuses owners no file can have`() throws {
         // Base 256: 2^32, which cut short would be root; and -1, which would mean "leave it as it is".
-        for number: [UInt8] in [[0x80, 0, 0, 1, 0, 0, 0, 0], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], [0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]] {
+        for number: [UInt8] in [
+            [0x80, 0, 0, 1, 0, 0, 0, 0], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            [0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff],
+        ] {
             var header = TarFixture.rawHeader("x")
             for (index, byte) in number.enumerated() { header[108 + index] = byte }
             let archive = TarFixture.checksummed(header) + [UInt8](repeating: 0, count: 1024)

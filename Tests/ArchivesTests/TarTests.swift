@@ -46,7 +46,9 @@ import Testing
             expected.size = Int64(wrote.1.count)
             expected.attributes.sort { $0.name < $1.name }
             // libarchive reads a fraction before 1970 upwards; Python and GNU tar hold the writer to it below.
-            if wrote.0.seconds < 0 { (expected.seconds, expected.nanoseconds) = (got.entry.seconds, got.entry.nanoseconds) }
+            if wrote.0.seconds < 0 {
+                (expected.seconds, expected.nanoseconds) = (got.entry.seconds, got.entry.nanoseconds)
+            }
             #expect(got.entry == expected)
             #expect(Array(got.entry.path.utf8) == Array(expected.path.utf8))
             #expect(got.bytes == wrote.1)
@@ -198,7 +200,8 @@ import Testing
     }
 
     @Test func `refuses names longer than Linux allows`() throws {
-        let bytes = try tar([(TarEntry(path: String(repeating: "n/", count: 2100) + "n", kind: .fifo, mode: 0o644), [])])
+        let bytes = try tar([(TarEntry(path: String(repeating: "n/", count: 2100) + "n", kind: .fifo, mode: 0o644), [])]
+        )
         let error = #expect(throws: ArchiveError.self) { try untar(bytes) }
         #expect(error?.code == .tooLarge)
     }

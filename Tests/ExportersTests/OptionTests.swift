@@ -121,8 +121,7 @@ private func failure(_ request: ExportRequest) -> ExportError? {
         #expect(failure(ExportRequest(type: "image", results: [])) == nil)
     }
 
-    @Test func `refuse an index as a Docker archive, and annotations of what is not built`() throws
-    {
+    @Test func `refuse an index as a Docker archive, and annotations of what is not built`() throws {
         let one = try result()
         #expect(failure(request("docker", [:], [one], isMultiPlatform: true))?.code == .conflict)
         #expect(

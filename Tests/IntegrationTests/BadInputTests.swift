@@ -7,8 +7,7 @@ import OCI
 import Testing
 
 struct BadInputTests {
-    @Test func `an unknown instruction is shown with file, line and the nearest word`() async throws
-    {
+    @Test func `an unknown instruction is shown with file, line and the nearest word`() async throws {
         let project = try await Project("FROM busybox\nRUNN echo hi\n")
         let message = try await project.failure()
         #expect(message.contains("Dockerfile:2"))

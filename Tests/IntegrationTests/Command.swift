@@ -60,7 +60,9 @@ final class Command: Sendable {
         }
     }
 
-    /// Waits for the end; kills the command when it takes longer than ``timeLimit``. To be called once.
+    /// Waits for the end; kills the command when it takes longer than ``timeLimit``.
+    ///
+    /// To be called once.
     func result() async throws -> CommandResult {
         let watch = Task { [process] in
             try await Task.sleep(for: Self.timeLimit)

@@ -58,7 +58,10 @@ final class Fixture: Sendable {
         )
     }
 
-    func layer(on tree: FileTree = .scratch, _ body: @escaping @Sendable (TreeWriter) throws -> Void) async throws -> Layer {
+    func layer(
+        on tree: FileTree = .scratch,
+        _ body: @escaping @Sendable (TreeWriter) throws -> Void
+    ) async throws -> Layer {
         try await store.write(on: tree, body)
     }
 
@@ -72,7 +75,13 @@ struct Entry {
     var header: TarEntry
     var bytes: [UInt8]
 
-    static func file(_ path: String, _ text: String = "", mode: UInt32 = 0o644, uid: UInt32 = 0, gid: UInt32 = 0) -> Entry {
+    static func file(
+        _ path: String,
+        _ text: String = "",
+        mode: UInt32 = 0o644,
+        uid: UInt32 = 0,
+        gid: UInt32 = 0
+    ) -> Entry {
         var header = TarEntry(path: path, kind: .regular, mode: mode)
         header.uid = uid
         header.gid = gid
@@ -145,7 +154,8 @@ extension TreeReader {
             var text = "\(String(entry.mode, radix: 8)) \(entry.uid):\(entry.gid) "
             switch entry.kind {
             case .directory: text += "dir"
-            case .regular: text += "file " + String(decoding: try readFile(entry.path, byteLimit: 1 << 24), as: UTF8.self)
+            case .regular:
+                text += "file " + String(decoding: try readFile(entry.path, byteLimit: 1 << 24), as: UTF8.self)
             default: text += "\(entry.kind)"
             }
             for attribute in try attributes(entry.path) { text += " \(attribute.name)=\(attribute.value)" }
@@ -167,7 +177,13 @@ extension TreeReader {
 }
 
 extension TreeWriter {
-    func file(_ path: String, _ text: String = "", mode: UInt32 = 0o644, owner: FileOwner? = nil, at time: Int64? = nil) throws {
+    func file(
+        _ path: String,
+        _ text: String = "",
+        mode: UInt32 = 0o644,
+        owner: FileOwner? = nil,
+        at time: Int64? = nil
+    ) throws {
         try makeDirectory(TreePath.split(path).directory, mode: 0o755, makeParents: true)
         try makeFile(
             path,

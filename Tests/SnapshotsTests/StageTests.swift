@@ -174,7 +174,12 @@ import Testing
         try await withStore { store in
             let seed = try await baseTree(store)
             do {
-                let cache = try await store.cacheDirectory(id: "../../go", sharing: .locked, seed: seed, seedPath: "/base")
+                let cache = try await store.cacheDirectory(
+                    id: "../../go",
+                    sharing: .locked,
+                    seed: seed,
+                    seedPath: "/base"
+                )
                 #expect(cache.isNew)
                 #expect(try cache.directory.statusIfExists(name: "kept") != nil)
                 #expect(try cache.directory.status().permissions == 0o750)
@@ -223,7 +228,8 @@ import Testing
     @Test(arguments: [
         ("644", 0o755, 0o644), ("4711", 0o644, 0o4711), ("u+x", 0o644, 0o744), ("a=rX", 0o755, 0o555),
         ("a=rX", 0o644, 0o444), ("u+rwX,go-w", 0o622, 0o600), ("g=u", 0o640, 0o660), ("go=u", 0o700, 0o777),
-        ("o-g", 0o657, 0o652), ("a=u", 0o751, 0o777), ("+t", 0o755, 0o1755), ("u+s", 0o755, 0o4755), ("ug+s", 0o755, 0o6755),
+        ("o-g", 0o657, 0o652), ("a=u", 0o751, 0o777), ("+t", 0o755, 0o1755), ("u+s", 0o755, 0o4755),
+        ("ug+s", 0o755, 0o6755),
         ("u=rw", 0o4755, 0o655), ("=", 0o777, 0), ("o+s", 0o755, 0o755),
     ])
     func `changes modes as chmod does`(change: String, before: Int, after: Int) throws {
@@ -242,7 +248,7 @@ import Testing
         try await blocking {
             var pid: pid_t = 0
             var argv = unsafe arguments.map { unsafe strdup($0) } + [nil]
-            defer { for unsafe pointer in unsafe argv { unsafe free(pointer) } }
+            defer { unsafe argv.forEach { unsafe free($0) } }
             guard unsafe posix_spawn(&pid, arguments[0], nil, nil, &argv, environ) == 0 else { return -1 }
             var status: Int32 = 0
             while unsafe waitpid(pid, &status, 0) < 0 && errno == EINTR {}

@@ -41,7 +41,10 @@ import Testing
     @Test func `reads layers as one tree`() async throws {
         let fixture = try Fixture()
         let one = try fixture.image([.file("d/a", "1"), .file("d/b", "1"), .file("f", "1"), .file("x/y", "1")])
-        let two = try fixture.image([.file("d/b", "2"), .file("d/.wh.a"), .file("f/now", "2"), .file("x", "2")], below: [one])
+        let two = try fixture.image(
+            [.file("d/b", "2"), .file("d/.wh.a"), .file("f/now", "2"), .file("x", "2")],
+            below: [one]
+        )
         let three = try fixture.image([.file("d/a", "3"), .file("x/z", "3")], below: [one, two])
         let reader = try await TreeReader(FileTree(layers: [one, two, three]))
         #expect(try reader.names("d") == ["a", "b"])
@@ -65,7 +68,9 @@ import Testing
         #expect(await code { _ = try reader.readFile("", byteLimit: 9) } == .isDirectory)
         #expect(await code { _ = try reader.readDirectory("f") } == .notDirectory)
         #expect(await code { _ = try reader.stat("a\0b", followSymlinks: true) } == .invalid)
-        #expect(await code { _ = try reader.stat(String(repeating: "a/", count: 3000), followSymlinks: true) } == .invalid)
+        #expect(
+            await code { _ = try reader.stat(String(repeating: "a/", count: 3000), followSymlinks: true) } == .invalid
+        )
     }
 
     @Test func `the empty tree is an empty directory`() async throws {

@@ -87,8 +87,7 @@ import Testing
 }
 
 @Suite struct `The index of a local source` {
-    private func record(_ inode: UInt64, day: UInt32 = 10, text: String = "x") -> LocalIndex.Record
-    {
+    private func record(_ inode: UInt64, day: UInt32 = 10, text: String = "x") -> LocalIndex.Record {
         LocalIndex.Record(
             device: 1,
             inode: inode,

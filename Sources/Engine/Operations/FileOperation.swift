@@ -7,7 +7,9 @@ internal import OCI
 internal import Snapshots
 internal import Solver
 
-/// Copies, makes and removes files: BuildKit's FileOp. Runs in this process; nothing is mounted.
+/// Copies, makes and removes files: BuildKit's FileOp.
+///
+/// Runs in this process; nothing is mounted.
 struct FileOperation: DefinedOperation {
     let name: String
     let file: Pb_FileOp

@@ -16,7 +16,9 @@ extension DefinedOperation {
     func cacheMap(_ context: OperationContext) async throws -> CacheMap { try cacheMap() }
 }
 
-/// Lays trees over one another. Layers do not know what lies below them, so nothing is copied.
+/// Lays trees over one another.
+///
+/// Layers do not know what lies below them, so nothing is copied.
 struct MergeOperation: DefinedOperation {
     let name: String
     let merge: Pb_MergeOp
@@ -30,7 +32,9 @@ struct MergeOperation: DefinedOperation {
     }
 }
 
-/// What one tree changes of another. Layers that both begin with are not looked at.
+/// What one tree changes of another.
+///
+/// Layers that both begin with are not looked at.
 struct DiffOperation: DefinedOperation {
     let name: String
     let diff: Pb_DiffOp

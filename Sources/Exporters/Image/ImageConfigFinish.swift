@@ -76,8 +76,7 @@ struct ImageConfigFinish {
         return try read(bytes).parsed.rootFS.diffIDs ?? []
     }
 
-    private static func read(_ bytes: [UInt8]) throws -> (document: JSONValue, parsed: ImageConfig)
-    {
+    private static func read(_ bytes: [UInt8]) throws -> (document: JSONValue, parsed: ImageConfig) {
         guard bytes.count <= byteLimit else {
             throw ExportError(
                 .invalidImage,

@@ -182,8 +182,7 @@ struct ImageWriter {
         try await put(Array(document.encodedPretty().utf8), type: type, what)
     }
 
-    private func put(_ bytes: [UInt8], type: String, _ what: String) async throws -> OCI.Descriptor
-    {
+    private func put(_ bytes: [UInt8], type: String, _ what: String) async throws -> OCI.Descriptor {
         let content = exporter.content
         return try await reporting("exporting \(what) \(Digest.of(bytes))", progress) {
             let digest = try await blocking { try content.put(bytes) }

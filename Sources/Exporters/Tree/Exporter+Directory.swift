@@ -40,8 +40,7 @@ extension Exporter {
         var epoch: Int64?
     }
 
-    func readTrees(_ request: ExportRequest, _ options: TreeOptions) async throws -> [ExportedTree]
-    {
+    func readTrees(_ request: ExportRequest, _ options: TreeOptions) async throws -> [ExportedTree] {
         let splits = options.splits(request)
         var trees: [ExportedTree] = []
         for result in request.results {

@@ -104,8 +104,7 @@ struct LocalWalk: Sendable {
     }
 
     /// - Returns: `nil` for what is left out.
-    private func look(at name: String, in directory: Directory, _ parent: Pending) throws -> Found?
-    {
+    private func look(at name: String, in directory: Directory, _ parent: Pending) throws -> Found? {
         guard let status = try directory.statusIfExists(name: name) else {
             // The list gives names repaired: one that cannot be found again may have been no text.
             if name.unicodeScalars.contains("\u{FFFD}") {

@@ -43,7 +43,8 @@ final class ProgressDisplay: Sendable {
         switch mode {
         case .rawjson: renderer = Mutex(RawJSONProgress())
         case .quiet: renderer = Mutex(QuietProgress())
-        case .tty: renderer = Mutex(TerminalProgress(terminal: terminal ?? Terminal(columns: 80, rows: 24, color: false)))
+        case .tty:
+            renderer = Mutex(TerminalProgress(terminal: terminal ?? Terminal(columns: 80, rows: 24, color: false)))
         case .plain, .auto: renderer = Mutex(PlainProgress())
         }
         timer = mode == .tty ? Ticker() : nil

@@ -63,7 +63,8 @@ struct TerminalProgress: ProgressRenderer {
             guard let step = table.steps[digest] else { continue }
             live.append(line(step))
             for status in step.statuses where !status.done {
-                let amount = status.total > 0
+                let amount =
+                    status.total > 0
                     ? "\(readableByteCount(status.current)) / \(readableByteCount(status.total))"
                     : readableByteCount(status.current)
                 live.append(fit("    => \(oneLine(status.id)) \(amount)"))
