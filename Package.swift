@@ -43,6 +43,7 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let sqlite: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let toml: Target.Dependency = .product(name: "TOMLKit", package: "TOMLKit")
+let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
 let argumentParser: Target.Dependency = .product(
     name: "ArgumentParser",
     package: "swift-argument-parser"
@@ -87,6 +88,8 @@ let package = Package(
     products: [
         .executable(name: "kiln", targets: ["kiln"]),
         .executable(name: "kiln-frontend-dockerfile", targets: ["kiln-frontend-dockerfile"]),
+        .executable(name: "kiln-frontend-llb", targets: ["kiln-frontend-llb"]),
+        .executable(name: "kiln-frontend-yaml", targets: ["kiln-frontend-yaml"]),
         .library(name: "FrontendKit", targets: ["FrontendKit"]),
         .library(name: "Engine", targets: ["Engine"]),
     ],
@@ -99,6 +102,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-protobuf.git", exact: "1.39.0", traits: []),
         .package(url: "https://github.com/apple/swift-system.git", exact: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift.git", exact: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams.git", exact: "6.2.2"),
         .package(url: "https://github.com/LebJe/TOMLKit.git", exact: "0.6.0"),
         .package(url: "https://github.com/swift-server/async-http-client.git", exact: "1.37.0"),
     ],
@@ -130,6 +134,8 @@ let package = Package(
         library("LLB", ["LLBMessages", "OCI", crypto, protobuf]),
         // Frames, messages, versions, limits; no I/O.
         library("FrontendProtocol", ["LLB", "OCI"]),
+        // kiln.toml, kiln.lock, frontend.toml, versions, and which frontend a build file gets; no I/O.
+        library("ProjectFiles", ["FrontendProtocol", "OCI", crypto, toml]),
         // Scheduler over abstract operations; knows no files and no LLB.
         library("Solver", ["OCI", collections]),
 
@@ -166,8 +172,24 @@ let package = Package(
             "Exporters",
             ["Archives", "ContentStore", "LinuxSystem", "OCI", "Registry", "Snapshots", crypto, system]
         ),
+        // Unpacked frontends by tree digest, and where they come from: registries, layouts, bundles, directories.
+        library(
+            "FrontendStore",
+            ["Archives", "ContentStore", "LinuxSystem", "OCI", "ProjectFiles", "Registry", crypto, system]
+        ),
         // Launching frontends and the bridge they talk to.
-        library("FrontendHost", ["FrontendProtocol", "LLB", "LinuxSystem", "OCI", "Registry", "Sandbox", toml]),
+        library(
+            "FrontendHost",
+            ["FrontendProtocol", "LLB", "LinuxSystem", "OCI", "ProjectFiles", "Sandbox", crypto, system]
+        ),
+        // What `kiln frontend test` asks of a frontend.
+        library(
+            "FrontendConformance",
+            [
+                "FrontendHost", "FrontendProtocol", "LLB", "LinuxSystem", "OCI", "ProjectFiles", "Sandbox", crypto,
+                system,
+            ]
+        ),
 
         // MARK: Layer 5: the engine
 
@@ -175,8 +197,8 @@ let package = Package(
             "Engine",
             [
                 "Archives", "BuildCache", "ContentStore", "Exporters", "FrontendHost", "FrontendProtocol",
-                "LinuxSystem", "LLB", "OCI", "PathPatterns", "Registry", "Sandbox", "Snapshots", "Solver", "Sources",
-                crypto, system,
+                "FrontendStore", "LinuxSystem", "LLB", "OCI", "PathPatterns", "ProjectFiles", "Registry", "Sandbox",
+                "Snapshots", "Solver", "Sources", crypto, system,
             ]
         ),
 
@@ -184,7 +206,10 @@ let package = Package(
 
         .executableTarget(
             name: "kiln",
-            dependencies: ["Engine", "LinuxSystem", "OCI", argumentParser],
+            dependencies: [
+                "Engine", "FrontendConformance", "FrontendHost", "FrontendProtocol", "FrontendStore", "LLB",
+                "LLBText", "LinuxSystem", "OCI", "ProjectFiles", argumentParser, system,
+            ],
             path: "Sources/kiln",
             swiftSettings: houseSettings
         ),
@@ -216,6 +241,30 @@ let package = Package(
             path: "Frontends/dockerfile/Corpus",
             swiftSettings: houseSettings
         ),
+        // The YAML image spec: reading, checking, and its stages to LLB.
+        library(
+            "YAMLSpec",
+            path: "Frontends/yaml/Spec",
+            ["FrontendKit", "LLB", "OCI", "PathPatterns", yaml]
+        ),
+        .executableTarget(
+            name: "kiln-frontend-yaml",
+            dependencies: ["FrontendKit", "LLB", "OCI", "YAMLSpec"],
+            path: "Frontends/yaml/Main",
+            swiftSettings: houseSettings
+        ),
+        // LLB written as text: the friendly form and the lines of `buildctl debug dump-llb`.
+        library(
+            "LLBText",
+            path: "Frontends/llb/Text",
+            ["FrontendProtocol", "LLB", "OCI"]
+        ),
+        .executableTarget(
+            name: "kiln-frontend-llb",
+            dependencies: ["FrontendKit", "LLB", "LLBText", "OCI"],
+            path: "Frontends/llb/Main",
+            swiftSettings: houseSettings
+        ),
         // A frontend that misbehaves in every way the host must survive.
         .executableTarget(
             name: "kiln-frontend-bad",
@@ -234,6 +283,7 @@ let package = Package(
         tests("PathPatternsTests", ["PathPatterns"]),
         tests("LLBTests", ["LLB", "LLBMessages", "OCI", protobuf]),
         tests("FrontendProtocolTests", ["FrontendProtocol", "LLB", "OCI"]),
+        tests("ProjectFilesTests", ["FrontendProtocol", "OCI", "ProjectFiles"]),
         tests("SolverTests", ["OCI", "Solver"]),
         tests("SimulationTests", ["OCI", "Solver"]),
         tests("ArchivesTests", ["Archives", "LinuxSystem", "OCI", system]),
@@ -257,6 +307,21 @@ let package = Package(
             "FrontendHostTests",
             ["FrontendHost", "FrontendProtocol", "LLB", "LinuxSystem", "OCI", "Sandbox", system]
         ),
+        tests(
+            "FrontendStoreTests",
+            [
+                "ContentStore", "FrontendStore", "LinuxSystem", "OCI", "ProjectFiles", "Registry",
+                "RegistryTestSupport", system,
+            ]
+        ),
+        tests(
+            "FrontendConformanceTests",
+            ["FrontendConformance", "FrontendHost", "FrontendProtocol", "LinuxSystem", "Sandbox", system]
+        ),
+        tests("FrontendKitTests", ["FrontendKit", "FrontendProtocol", "LLB", "LinuxSystem", "OCI", system]),
+        tests("YAMLSpecTests", ["FrontendKit", "LLB", "OCI", "YAMLSpec"]),
+        tests("LLBTextTests", ["FrontendProtocol", "LLB", "LLBText", "OCI"]),
+        tests("ProtocolTests", ["FrontendProtocol", "LLB", "OCI", "ProjectFiles"]),
         tests("DockerfileSyntaxTests", ["DockerfileSyntax"]),
         tests(
             "DockerfileConversionTests",

@@ -15,6 +15,7 @@ private let allowedImports: [String: Set<String>] = [
     "LLBMessages": ["SwiftProtobuf"],
     "LLB": ["Crypto", "LLBMessages", "OCI", "SwiftProtobuf"],
     "FrontendProtocol": ["LLB", "OCI"],
+    "ProjectFiles": ["Crypto", "FrontendProtocol", "OCI", "TOMLKit"],
     "Solver": ["DequeModule", "OCI"],
     "Archives": ["CArchive", "CZlib", "CZstd", "Crypto", "LinuxSystem", "OCI", "SystemPackage"],
     "ContentStore": ["Crypto", "LinuxSystem", "OCI", "SystemPackage"],
@@ -38,16 +39,25 @@ private let allowedImports: [String: Set<String>] = [
         "Archives", "ContentStore", "Crypto", "LinuxSystem", "OCI", "Registry", "Snapshots",
         "SystemPackage",
     ],
+    "FrontendStore": [
+        "Archives", "ContentStore", "Crypto", "LinuxSystem", "OCI", "ProjectFiles", "Registry", "SystemPackage",
+    ],
     "FrontendHost": [
-        "FrontendProtocol", "LLB", "LinuxSystem", "OCI", "Registry", "Sandbox", "SystemPackage",
-        "TOMLKit",
+        "Crypto", "FrontendProtocol", "LLB", "LinuxSystem", "OCI", "ProjectFiles", "Sandbox", "SystemPackage",
+    ],
+    "FrontendConformance": [
+        "Crypto", "FrontendHost", "FrontendProtocol", "LLB", "LinuxSystem", "OCI", "ProjectFiles", "Sandbox",
+        "SystemPackage",
     ],
     "Engine": [
         "Archives", "BuildCache", "ContentStore", "Crypto", "Exporters", "FrontendHost",
-        "FrontendProtocol", "LLB", "LLBMessages", "LinuxSystem", "OCI", "PathPatterns", "Registry",
-        "Sandbox", "Snapshots", "Solver", "Sources", "SystemPackage",
+        "FrontendProtocol", "FrontendStore", "LLB", "LLBMessages", "LinuxSystem", "OCI", "PathPatterns",
+        "ProjectFiles", "Registry", "Sandbox", "Snapshots", "Solver", "Sources", "SystemPackage",
     ],
-    "kiln": ["ArgumentParser", "Engine", "LinuxSystem", "OCI", "SystemPackage"],
+    "kiln": [
+        "ArgumentParser", "Engine", "FrontendConformance", "FrontendHost", "FrontendProtocol", "FrontendStore", "LLB",
+        "LLBText", "LinuxSystem", "OCI", "ProjectFiles", "SystemPackage",
+    ],
     "FrontendKit": ["FrontendProtocol", "LLB", "OCI", "PathPatterns"],
     "DockerfileSyntax": [],
     "DockerfileConversion": [
@@ -57,6 +67,10 @@ private let allowedImports: [String: Set<String>] = [
         "DockerfileConversion", "DockerfileSyntax", "FrontendKit", "FrontendProtocol", "LLB", "OCI",
     ],
     "kiln-corpus": ["DockerfileConversion", "DockerfileSyntax", "LLB", "LLBMessages", "OCI"],
+    "YAMLSpec": ["FrontendKit", "LLB", "OCI", "PathPatterns", "Yams"],
+    "kiln-frontend-yaml": ["FrontendKit", "LLB", "OCI", "YAMLSpec"],
+    "LLBText": ["FrontendProtocol", "LLB", "OCI"],
+    "kiln-frontend-llb": ["FrontendKit", "LLB", "LLBText", "OCI"],
     "kiln-frontend-bad": [],
 ]
 
@@ -76,6 +90,10 @@ private func folder(of module: String) -> URL {
         case "DockerfileConversion": "Frontends/dockerfile/Conversion"
         case "kiln-frontend-dockerfile": "Frontends/dockerfile/Main"
         case "kiln-corpus": "Frontends/dockerfile/Corpus"
+        case "YAMLSpec": "Frontends/yaml/Spec"
+        case "kiln-frontend-yaml": "Frontends/yaml/Main"
+        case "LLBText": "Frontends/llb/Text"
+        case "kiln-frontend-llb": "Frontends/llb/Main"
         case "kiln-frontend-bad": "Frontends/bad"
         default: "Sources/\(module)"
         }
