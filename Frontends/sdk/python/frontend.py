@@ -321,7 +321,8 @@ def image(reference, platform=None, name=None, resolve_mode=None):
 def local(local_name, include=(), exclude=(), follow=(), shared_key_hint=None, differ=None, name=None):
     """A directory of the user: `context`, or `dockerfile` for the one that holds the build file."""
     lists = {"local.includepattern": include, "local.excludepatterns": exclude, "local.followpaths": follow}
-    attributes = {key: json.dumps(list(value)) for key, value in lists.items() if value}
+    attributes = {key: json.dumps(list(value), ensure_ascii=False, separators=(",", ":"))
+                  for key, value in lists.items() if value}
     attributes.update(_without_empty({"local.sharedkeyhint": shared_key_hint, "local.differ": differ}))
     return source("local://" + local_name, attributes, name)
 

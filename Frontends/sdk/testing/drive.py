@@ -81,7 +81,11 @@ class Engine:
         except BrokenPipeError:
             pass  # The frontend is gone; reading tells more.
 
-    def read(self, count):
+    def header(self):
+        """Length and stream of the next frame."""
+        return struct.unpack(">II", self.read(8, is_header=True))
+
+    def read(self, count, is_header=False):
         deadline = time.monotonic() + ANSWER_SECONDS
         out = self.process.stdout.fileno()
         err = self.process.stderr.fileno()
@@ -98,9 +102,11 @@ class Engine:
                 if not chunk:
                     raise EOFError
                 self.buffer += chunk
-                if self.buffer[0] != 0:
+                if is_header and self.buffer[0] != 0:
                     raise Violation("text on stdout: %r" % self.buffer[:200])
         data, self.buffer = self.buffer[:count], self.buffer[count:]
+        if is_header and data[0] != 0:
+            raise Violation("text on stdout: %r" % (data + self.buffer[:200]))
         return data
 
     def send(self, message):
@@ -128,7 +134,7 @@ class Engine:
 
     def receive(self):
         """The next message, blobs in their places as `bytes`."""
-        length, stream = struct.unpack(">II", self.read(8))
+        length, stream = self.header()
         if stream != 0:
             raise Violation("a frame of stream %d where a message is due" % stream)
         if length > self.limits["message"]:
@@ -153,7 +159,7 @@ class Engine:
             if stream % 2 != 1 or stream in blobs:
                 raise Violation("stream %d is not one a frontend may announce here" % stream)
             while size is None or len(data) < size:
-                length, got = struct.unpack(">II", self.read(8))
+                length, got = self.header()
                 if got != stream or length > self.limits["frame"] or (length == 0 and size is not None):
                     raise Violation("frame of %d bytes on stream %d, expected stream %d" % (length, got, stream))
                 if length == 0:
@@ -243,6 +249,15 @@ class Engine:
         if rest:
             raise Violation("more bytes after the answer: %r" % rest[:200])
         return self.process.returncode
+
+    def kill(self):
+        """Ends the process, whatever it does; nothing to do after `close`."""
+        if not self.process.stdout.closed:
+            self.process.kill()
+            try:
+                self.close()
+            except Violation:
+                pass
 
     # Requests of the frontend
 
