@@ -135,7 +135,7 @@ let package = Package(
         // Frames, messages, versions, limits; no I/O.
         library("FrontendProtocol", ["LLB", "OCI"]),
         // kiln.toml, kiln.lock, frontend.toml, versions, and which frontend a build file gets; no I/O.
-        library("ProjectFiles", ["FrontendProtocol", "OCI", crypto, toml]),
+        library("ProjectFiles", ["FrontendProtocol", "LinuxSystem", "OCI", "PathPatterns"]),
         // Scheduler over abstract operations; knows no files and no LLB.
         library("Solver", ["OCI", collections]),
 
@@ -283,7 +283,7 @@ let package = Package(
         tests("PathPatternsTests", ["PathPatterns"]),
         tests("LLBTests", ["LLB", "LLBMessages", "OCI", protobuf]),
         tests("FrontendProtocolTests", ["FrontendProtocol", "LLB", "OCI"]),
-        tests("ProjectFilesTests", ["FrontendProtocol", "OCI", "ProjectFiles"]),
+        tests("ProjectFilesTests", ["FrontendProtocol", "LinuxSystem", "OCI", "ProjectFiles", toml]),
         tests("SolverTests", ["OCI", "Solver"]),
         tests("SimulationTests", ["OCI", "Solver"]),
         tests("ArchivesTests", ["Archives", "LinuxSystem", "OCI", system]),

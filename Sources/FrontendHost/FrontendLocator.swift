@@ -3,6 +3,7 @@
 internal import Glibc
 internal import LinuxSystem
 internal import OCI
+internal import ProjectFiles
 package import SystemPackage
 
 /// Decides which frontend reads a build file, and finds its executable.

@@ -14,7 +14,7 @@ let allowedImports: [String: Set<String>] = [
     "LLBMessages": ["SwiftProtobuf"],
     "LLB": ["Crypto", "LLBMessages", "OCI", "SwiftProtobuf"],
     "FrontendProtocol": ["LLB", "OCI"],
-    "ProjectFiles": ["Crypto", "FrontendProtocol", "OCI", "TOMLKit"],
+    "ProjectFiles": ["FrontendProtocol", "LinuxSystem", "OCI", "PathPatterns"],
     "Solver": ["DequeModule", "OCI"],
     "Archives": ["CArchive", "CZlib", "CZstd", "Crypto", "LinuxSystem", "OCI", "SystemPackage"],
     "ContentStore": ["Crypto", "LinuxSystem", "OCI", "SystemPackage"],

@@ -8,7 +8,7 @@ internal import OCI
 /// `# key = value`, of which the first that is none ends the search; then the same with `//`; then a JSON object with a
 /// string member `syntax`.
 package struct SyntaxDirective: Sendable, Hashable {
-    /// The reference: the value up to its first space.
+    /// The reference: the value up to its first space. May be empty: a value of spaces is found, and is no reference.
     package let reference: String
     /// The whole value; handed to the frontend, never used to find it.
     package let commandLine: String
@@ -17,6 +17,8 @@ package struct SyntaxDirective: Sendable, Hashable {
 
     /// The lines that directives may be on; more of them than keys there are would be repetitions.
     private static let keys: Set<String> = ["syntax", "escape", "check"]
+    /// A line of this many bytes ends the search, as BuildKit's reader of lines ends there.
+    private static let lineByteLimit = 65_536
 
     package init(reference: String, commandLine: String, line: Int) {
         self.reference = reference
@@ -48,7 +50,9 @@ package struct SyntaxDirective: Sendable, Hashable {
         var seen: Set<String> = []
         while !rest.isEmpty {
             let end = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
-            let line = rest[rest.startIndex..<end]
+            var line = rest[rest.startIndex..<end]
+            guard line.count < lineByteLimit else { return nil }
+            if line.last == UInt8(ascii: "\r") { line.removeLast() }
             guard line.starts(with: leader.utf8),
                 let (key, value) = keyAndValue(line.dropFirst(leader.utf8.count)),
                 keys.contains(key), seen.insert(key).inserted
@@ -60,20 +64,26 @@ package struct SyntaxDirective: Sendable, Hashable {
         return nil
     }
 
-    /// Reads ` key = value ` with white space anywhere; the key in lower case.
+    /// Reads ` key = value `; the key in lower case.
     private static func keyAndValue(_ line: ArraySlice<UInt8>) -> (String, String)? {
-        let text = line.drop(while: isSpace)
+        let text = withoutLeadingUnicodeSpace(line)
         let name = text.prefix(while: isAlphanumeric)
         guard let first = name.first, !isDigit(first) else { return nil }
         var rest = text[name.endIndex...].drop(while: isSpace)
         guard rest.popFirst() == UInt8(ascii: "=") else { return nil }
-        rest = rest.drop(while: isSpace)
-        while let last = rest.last, isSpace(last) { rest.removeLast() }
-        guard !rest.isEmpty else { return nil }
+        let value = trimmed(rest)
+        // A value of nothing but spaces is its last one.
+        guard let last = value.isEmpty ? rest.last.map({ [$0] }) : Array(value) else { return nil }
         return (
             String(decoding: name, as: UTF8.self).lowercased(),
-            String(decoding: rest, as: UTF8.self)
+            String(decoding: last, as: UTF8.self)
         )
+    }
+
+    private static func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        var bytes = bytes.drop(while: isSpace)
+        while let last = bytes.last, isSpace(last) { bytes.removeLast() }
+        return bytes
     }
 
     private static func inJSON(_ bytes: ArraySlice<UInt8>, _ line: Int) -> SyntaxDirective? {
@@ -89,15 +99,27 @@ package struct SyntaxDirective: Sendable, Hashable {
         return SyntaxDirective(reference: String(reference), commandLine: value, line: line)
     }
 
+    /// White space of regular expressions, which leaves the vertical tab out.
     private static func isSpace(_ byte: UInt8) -> Bool {
-        byte == 0x20 || (0x09...0x0D).contains(byte)
+        byte == 0x20 || byte == 0x09 || byte == 0x0A || byte == 0x0C || byte == 0x0D
     }
 
-    private static func isDigit(_ byte: UInt8) -> Bool {
-        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-    }
-
-    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
-        isDigit(byte) || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+    /// Behind the leader any white space of Unicode is passed over.
+    private static func withoutLeadingUnicodeSpace(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        var rest = line
+        while let first = rest.first {
+            let length: Int
+            switch first {
+            case 0x09...0x0D, 0x20: length = 1
+            case 0xC2: length = 2
+            case 0xE1...0xE3: length = 3
+            default: return rest
+            }
+            guard let scalar = String(validating: rest.prefix(length), as: UTF8.self)?.unicodeScalars.first,
+                scalar.properties.isWhitespace
+            else { return rest }
+            rest = rest.dropFirst(length)
+        }
+        return rest
     }
 }
