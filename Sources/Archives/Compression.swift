@@ -9,7 +9,9 @@ package enum Compression: Sendable, Hashable {
     case zstd(level: Int?)
 
     /// The level of gzip where none is asked for.
-    package static let gzipLevel = 5
+    ///
+    /// Layers of programs and of text come out 3 % larger than at zlib's own 6, in half the time.
+    package static let gzipLevel = 4
     /// The level of zstd where none is asked for.
     package static let zstdLevel = 3
 }

@@ -90,6 +90,9 @@ internal import Dispatch
 
 /// One block on its way through a thread.
 private final class Block: @unchecked Sendable {
+    /// Bytes that are judged at a time.
+    private static let pieceByteCount = 64 << 10
+
     // Unchecked: the fields are written by `run` alone, and read after `done` was signalled.
     let byteCount: Int
     private let input: [UInt8]
@@ -147,22 +150,48 @@ private final class Block: @unchecked Sendable {
                 unsafe deflateSetDictionary(&stream, $0.baseAddress, UInt32($0.count))
             }
         }
-        // The flush adds an empty stored block of at most 5 bytes and some bits.
-        let capacity = Int(unsafe deflateBound(&stream, UInt(input.count))) + 16
-        var status2 = Z_OK
+        // Each flush, and each change between deflating and storing, adds an empty block of at most 5 bytes and some bits.
+        let flushes = 2 + input.count / Self.pieceByteCount
+        let capacity = Int(unsafe deflateBound(&stream, UInt(input.count))) + 16 * flushes
+        var outcome = Z_OK
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
             unsafe input.withUnsafeBufferPointer { source in
-                unsafe stream.next_in = UnsafeMutablePointer(mutating: source.baseAddress)
-                unsafe stream.avail_in = UInt32(source.count)
                 unsafe stream.next_out = buffer.baseAddress
                 unsafe stream.avail_out = UInt32(capacity)
-                status2 = unsafe deflate(&stream, isLast ? Z_FINISH : Z_SYNC_FLUSH)
+                outcome = unsafe deflate(source, into: &stream)
                 count = unsafe capacity - Int(stream.avail_out)
             }
         }
-        guard status2 == (isLast ? Z_STREAM_END : Z_OK) else {
-            throw ArchiveError(.failed, "cannot compress: zlib failed (\(status2))")
+        guard outcome == (isLast ? Z_STREAM_END : Z_OK) else {
+            throw ArchiveError(.failed, "cannot compress: zlib failed (\(outcome))")
         }
         return bytes
+    }
+
+    /// Deflates all of a block, and stores what would not shrink.
+    ///
+    /// - Returns: What zlib said to the last of it.
+    private func deflate(_ source: UnsafeBufferPointer<UInt8>, into stream: inout z_stream) -> Int32 {
+        var current = level
+        var start = 0
+        while start < source.count {
+            let end = min(start + Self.pieceByteCount, source.count)
+            let piece = unsafe UnsafeBufferPointer(rebasing: source[start..<end])
+            let wanted = unsafe level == 0 || Compressibility.isPromising(piece) ? level : 0
+            unsafe stream.next_in = UnsafeMutablePointer(mutating: piece.baseAddress)
+            unsafe stream.avail_in = UInt32(piece.count)
+            if wanted != current {
+                // Writes out what was taken in at the old level first; none of the new piece is.
+                unsafe stream.avail_in = 0
+                let status = unsafe deflateParams(&stream, wanted, Z_DEFAULT_STRATEGY)
+                guard status == Z_OK else { return status }
+                unsafe stream.avail_in = UInt32(piece.count)
+                current = wanted
+            }
+            let status = unsafe CZlib.deflate(&stream, Z_NO_FLUSH)
+            guard status == Z_OK else { return status }
+            start = end
+        }
+        return unsafe CZlib.deflate(&stream, isLast ? Z_FINISH : Z_SYNC_FLUSH)
     }
 }

@@ -10,16 +10,25 @@ internal import Synchronization
 extension BuildCache {
     // MARK: Blobs
 
+    /// How old the note of a blob's use may be, in milliseconds, before it is written anew.
+    private static let noteFreshness: Int64 = 60_000
+
     /// Remembers where blobs can be had again, for layers that are loaded without being on disk.
     ///
     /// - Parameters:
     ///   - blobs: Digests of compressed layers.
     ///   - origin: Text that the ``BlobFetcher`` understands, such as a repository.
     ///   - description: What `du` shows.
+    /// Costs no write where the same was noted within the last minute.
+    ///
     /// - Throws: ``BuildCacheError``.
     package func noteOrigin(of blobs: [Digest], _ origin: String, description: String) async throws {
         try await blocking { [self] in
             let time = now()
+            let known = try database.look { database in
+                try blobs.allSatisfy { try database.isNoted($0, origin: origin, since: time - Self.noteFreshness) }
+            }
+            if known { return }
             try database.write("remember where blobs come from") { database in
                 for blob in blobs {
                     try database.noteBlob(blob, origin: origin, description: description, now: time)
@@ -76,6 +85,13 @@ extension BuildCache {
 }
 
 extension Database {
+    func isNoted(_ blob: Digest, origin: String, since: Int64) throws -> Bool {
+        let statement = try cachedStatement(
+            sql: "SELECT EXISTS (SELECT 1 FROM blobs WHERE digest = ? AND origin = ? AND used >= ?)"
+        )
+        return try Bool.fetchOne(statement, arguments: [blob.data, origin, since]) ?? false
+    }
+
     func noteBlob(_ blob: Digest, origin: String?, description: String, now: Int64) throws {
         try cachedStatement(
             sql: """

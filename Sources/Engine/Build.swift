@@ -30,18 +30,13 @@ struct Build {
     func run() async throws -> BuildResponse {
         let inputs = try await BuildInputs(request, services: services)
         let events = events
-        let images = BuildImages(
-            services: services,
-            layouts: inputs.session.layouts,
-            progress: nil
-        )
         let response = try await services.solver.withJob(
             attachment: inputs.session,
             onEvent: { events.send($0) }
         ) { job in
             let bridge = BuildBridge(
                 services: services,
-                images: images,
+                images: inputs.images,
                 job: job,
                 events: events,
                 resolveMode: request.pull ? .pull : .standard

@@ -10,6 +10,8 @@ internal import SystemPackage
 /// What a request gives a build: what its session offers, the build file, the options for the frontend.
 struct BuildInputs {
     let session: BuildSession
+    /// The images this build uses; those that options name are found already.
+    let images: BuildImages
     /// Options as BuildKit's frontends know them.
     let options: [String: String]
     private let request: BuildRequest
@@ -49,6 +51,7 @@ struct BuildInputs {
             options[key] = "\(value)@\(found.image.root.digest)"
         }
         self.session = session
+        self.images = images
         self.options = options
         self.file = file
     }

@@ -29,8 +29,7 @@ struct BuildOutput {
             state: services.state,
             content: services.content,
             snapshots: services.snapshots,
-            // Which registries may be spoken to without checked certificates is the engine's configuration, not an output's.
-            registry: { [services] _ in services.registry }
+            registry: services.registry
         )
         for output in request.outputs {
             let exported = try await export(exportRequest(output, trees, result), exporter)

@@ -10,15 +10,13 @@ package struct Exporter: Sendable {
     let state: StateDirectory
     let content: ContentStore
     let snapshots: SnapshotStore
-    /// Makes the client that pushes; called at the first push only, with whether plain HTTP and
-    /// untrusted certificates are allowed.
-    let registry: @Sendable (_ insecure: Bool) throws -> RegistryClient
+    let registry: RegistryClient
 
     package init(
         state: StateDirectory,
         content: ContentStore,
         snapshots: SnapshotStore,
-        registry: @escaping @Sendable (_ insecure: Bool) throws -> RegistryClient
+        registry: RegistryClient
     ) {
         self.state = state
         self.content = content

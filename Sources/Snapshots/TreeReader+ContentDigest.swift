@@ -37,8 +37,7 @@ extension TreeReader {
         }
         var selection = ContentSelector(
             view: view,
-            include: include.isEmpty ? nil : try PatternMatcher(patterns: include),
-            exclude: exclude.isEmpty ? nil : try PatternMatcher(patterns: exclude)
+            patterns: try PatternSelection(include: include, exclude: exclude)
         )
         let prefix = wildcard ? Wildcard.split(clean).plain : clean
         for root in try roots(clean, prefix: prefix, wildcard: wildcard) {
@@ -176,15 +175,13 @@ struct ContentHasher {
 /// Collects what patterns select, in the order of the paths.
 private struct ContentSelector {
     let view: UnionView
-    let include: PatternMatcher?
-    let exclude: PatternMatcher?
+    let patterns: PatternSelection
     /// By the path it is selected under.
     private(set) var selected: [(path: String, digest: Digest)] = []
 
-    init(view: UnionView, include: PatternMatcher?, exclude: PatternMatcher?) {
+    init(view: UnionView, patterns: PatternSelection) {
         self.view = view
-        self.include = include
-        self.exclude = exclude
+        self.patterns = patterns
     }
 
     /// A directory on the way, counted once something in it is.
@@ -208,8 +205,7 @@ private struct ContentSelector {
         var shown: String
         var relative: String
         var parent: Passage?
-        var includeMatches: ParentMatches?
-        var excludeMatches: ParentMatches?
+        var position: PatternSelection.Position
     }
 
     mutating func select(
@@ -219,27 +215,17 @@ private struct ContentSelector {
         leavesOutHeader: Bool
     ) throws {
         let hasher = ContentHasher(view: view)
-        var stack = [Step(resolved: root, node: node, shown: shown, relative: "", parent: nil)]
+        var stack = [
+            Step(resolved: root, node: node, shown: shown, relative: "", parent: nil, position: .init())
+        ]
         while let step = stack.popLast() {
-            var isChosen = true
-            var includeMatches = step.includeMatches
-            var excludeMatches = step.excludeMatches
+            let isDirectory = step.node.entry.isDirectory
+            let verdict =
+                step.relative.isEmpty
+                ? nil : patterns.judge(step.relative, isDirectory: isDirectory, below: step.position)
             // A file that was named is copied whatever the patterns say, so it counts; of a directory they choose.
-            if !step.relative.isEmpty {
-                if let include {
-                    let result = include.matches(step.relative, parent: step.includeMatches)
-                    includeMatches = result.results
-                    isChosen = result.isMatch
-                }
-                if let exclude {
-                    let result = exclude.matches(step.relative, parent: step.excludeMatches)
-                    excludeMatches = result.results
-                    if result.isMatch { isChosen = false }
-                }
-            } else if include != nil, step.node.entry.isDirectory {
-                isChosen = false
-            }
-            guard step.node.entry.isDirectory else {
+            let isChosen = verdict?.isChosen ?? !(isDirectory && patterns.isSelective)
+            guard isDirectory else {
                 if isChosen {
                     count(step.parent)
                     selected.append((step.shown, try hasher.file(step.resolved, step.node)))
@@ -253,7 +239,7 @@ private struct ContentSelector {
                 isCounted: leavesOutHeader && step.relative.isEmpty
             )
             if isChosen { count(passage) }
-            if !step.relative.isEmpty, !mayChoose(below: step.relative) { continue }
+            if let verdict, !verdict.mayChooseBelow { continue }
             for name in try view.children(step.resolved, step.node).reversed() {
                 let child = TreePath.join(step.resolved, name)
                 guard let node = try view.node(child) else { continue }
@@ -264,21 +250,11 @@ private struct ContentSelector {
                         shown: TreePath.join(step.shown, name),
                         relative: TreePath.join(step.relative, name),
                         parent: passage,
-                        includeMatches: includeMatches,
-                        excludeMatches: excludeMatches
+                        position: verdict?.position ?? step.position
                     )
                 )
             }
         }
-    }
-
-    /// Whether the patterns may choose something below a directory; most trees that are left out need not be read.
-    private func mayChoose(below directory: String) -> Bool {
-        if let include, !include.matchesOrParentMatches(directory), !include.couldMatch(below: directory) {
-            return false
-        }
-        guard let exclude, exclude.matchesOrParentMatches(directory) else { return true }
-        return exclude.couldExcept(below: directory)
     }
 
     /// Counts a directory and those above it.

@@ -45,8 +45,7 @@ private final class TreeCopy {
     private let writer: TreeWriter
     private let reader: TreeReader
     private let options: CopyOptions
-    private let include: PatternMatcher?
-    private let exclude: PatternMatcher?
+    private let patterns: PatternSelection
     private let modeChange: ModeChange?
     private var firstNames: [UnionCopier.FileKey: (directory: UpperDirectory, name: String)] = [:]
     private var requiredPaths: Set<String>
@@ -55,12 +54,9 @@ private final class TreeCopy {
         self.writer = writer
         self.reader = reader
         self.options = options
-        include =
-            options.includePatterns.isEmpty ? nil : try PatternMatcher(patterns: options.includePatterns)
-        exclude =
-            options.excludePatterns.isEmpty ? nil : try PatternMatcher(patterns: options.excludePatterns)
+        patterns = try PatternSelection(include: options.includePatterns, exclude: options.excludePatterns)
         modeChange = options.modeChange.isEmpty ? nil : try ModeChange(options.modeChange)
-        requiredPaths = include == nil ? [] : Set(options.requiredPaths.map(TreePath.clean))
+        requiredPaths = patterns.isSelective ? Set(options.requiredPaths.map(TreePath.clean)) : []
     }
 
     /// - Throws: `notFound` when a required path was in none of the sources.
@@ -162,8 +158,7 @@ private final class TreeCopy {
         var relative: String
         var path: String
         var parent: Target?
-        var includeMatches: ParentMatches?
-        var excludeMatches: ParentMatches?
+        var position: PatternSelection.Position
     }
 
     /// - Parameter asked: The source as the action names it, which required paths start with.
@@ -173,25 +168,16 @@ private final class TreeCopy {
         _ node: UnionView.Node,
         to path: String
     ) throws {
-        var stack = [Step(source: source, node: node, relative: "", path: path)]
+        var stack = [Step(source: source, node: node, relative: "", path: path, position: .init())]
         while let step = stack.popLast() {
-            var isChosen = true
-            var includeMatches = step.includeMatches
-            var excludeMatches = step.excludeMatches
-            if !step.relative.isEmpty {
-                if let include {
-                    let result = include.matches(step.relative, parent: step.includeMatches)
-                    includeMatches = result.results
-                    isChosen = result.isMatch
-                }
-                if let exclude {
-                    let result = exclude.matches(step.relative, parent: step.excludeMatches)
-                    excludeMatches = result.results
-                    if result.isMatch { isChosen = false }
-                }
-            }
+            let isDirectory = step.node.entry.isDirectory
+            // What was named is copied whatever the patterns say; they choose what is in it.
+            let verdict =
+                step.relative.isEmpty
+                ? nil : patterns.judge(step.relative, isDirectory: isDirectory, below: step.position)
+            let isChosen = verdict?.isChosen ?? true
             if isChosen, !requiredPaths.isEmpty { noteFound(TreePath.join(asked, step.relative)) }
-            guard step.node.entry.isDirectory else {
+            guard isDirectory else {
                 if isChosen { try copyEntry(step) }
                 continue
             }
@@ -203,7 +189,7 @@ private final class TreeCopy {
                 overwrites: !step.relative.isEmpty
             )
             if isChosen { _ = try make(target) }
-            if !step.relative.isEmpty, !mayChoose(below: step.relative) { continue }
+            if let verdict, !verdict.mayChooseBelow { continue }
             for name in try reader.view.children(step.source, step.node).reversed() {
                 let child = TreePath.join(step.source, name)
                 guard let node = try reader.view.node(child) else { continue }
@@ -214,21 +200,11 @@ private final class TreeCopy {
                         relative: TreePath.join(step.relative, name),
                         path: TreePath.join(step.path, name),
                         parent: target,
-                        includeMatches: includeMatches,
-                        excludeMatches: excludeMatches
+                        position: verdict?.position ?? step.position
                     )
                 )
             }
         }
-    }
-
-    /// Whether the patterns may choose something below a directory; most trees that are left out need not be read.
-    private func mayChoose(below directory: String) -> Bool {
-        if let include, !include.matchesOrParentMatches(directory), !include.couldMatch(below: directory) {
-            return false
-        }
-        guard let exclude, exclude.matchesOrParentMatches(directory) else { return true }
-        return exclude.couldExcept(below: directory)
     }
 
     private func noteFound(_ path: String) {

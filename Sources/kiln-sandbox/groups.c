@@ -100,18 +100,23 @@ int groups_make(const struct launch_spec *spec) {
     return unified.directory;
 }
 
-static void join(int directory, pid_t pid) {
-    if (directory < 0) return;
-    int error = write_number(directory, "cgroup.procs", (uint64_t)pid);
+void groups_join(pid_t pid) {
+    if (unified.directory < 0) return;
+    int error = write_number(unified.directory, "cgroup.procs", (uint64_t)pid);
     if (error < 0) fail(-error, "join", "a control group");
 }
 
-void groups_join(pid_t pid, bool was_born_in) {
-    if (!was_born_in) join(unified.directory, pid);
-    join(memory.directory, pid);
-    join(pids.directory, pid);
-    join(cpu.directory, pid);
-    for (size_t i = 0; i < joined->count; i++) join(joined->items[i], pid);
+static void enter(int directory) {
+    if (directory < 0) return;
+    int error = write_text(directory, "tasks", "0");
+    if (error < 0) fail(-error, "enter", "a control group");
+}
+
+void groups_enter(void) {
+    enter(memory.directory);
+    enter(pids.directory);
+    enter(cpu.directory);
+    for (size_t i = 0; i < joined->count; i++) enter(joined->items[i]);
 }
 
 // Value of a line "key number" of a file, or 0.

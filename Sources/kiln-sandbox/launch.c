@@ -58,6 +58,7 @@ _Noreturn static void run_inside(struct launch_spec *spec, int socket, bool has_
     report_to_launcher(socket);
     struct control_message message;
     if (!control_receive(socket, &message) || message.kind != CONTROL_GO) _exit(SETUP_FAILED);
+    groups_enter();
     if (has_user_namespace) become_namespace_root();
     struct stub_policy policy = {socket, spec->remove_stub_parents};
     umask(022);
@@ -123,7 +124,7 @@ static void give_birth(struct launch_spec *spec) {
     child.pid = pid;
     child.socket = sockets[0];
     if (has_user_namespace) map_frontend_user(pid);
-    groups_join(pid, was_born_in);
+    if (!was_born_in) groups_join(pid);
     control_send_go(child.socket);
 }
 

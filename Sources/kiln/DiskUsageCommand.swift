@@ -48,15 +48,19 @@ struct DiskUsageCommand: AsyncParsableCommand {
     }
 
     private func line(_ record: CacheRecordInfo) -> String {
-        let fields = [
-            "\"ID\":\(jsonString(record.id))", "\"Type\":\(jsonString(record.type))",
-            "\"Description\":\(jsonString(record.description))", "\"Size\":\(record.size)",
-            "\"CreatedAt\":\"\(record.created)\"",
-            "\"LastUsedAt\":\"\(record.lastUsed ?? record.created)\"",
-            "\"UsageCount\":\(record.usageCount)", "\"InUse\":\(record.inUse)",
-            "\"Shared\":\(record.shared)", "\"Mutable\":\(record.mutable)",
-        ]
-        return "{\(fields.joined(separator: ","))}\n"
+        let object = JSONValue.object([
+            JSONMember("ID", .string(record.id)),
+            JSONMember("Type", .string(record.type)),
+            JSONMember("Description", .string(record.description)),
+            JSONMember("Size", .integer(record.size)),
+            JSONMember("CreatedAt", .string(record.created.description)),
+            JSONMember("LastUsedAt", .string((record.lastUsed ?? record.created).description)),
+            JSONMember("UsageCount", .integer(record.usageCount)),
+            JSONMember("InUse", .bool(record.inUse)),
+            JSONMember("Shared", .bool(record.shared)),
+            JSONMember("Mutable", .bool(record.mutable)),
+        ])
+        return object.encodedText + "\n"
     }
 
     private func paragraph(_ record: CacheRecordInfo) -> String {

@@ -3,6 +3,7 @@
 internal import Engine
 internal import Glibc
 internal import LinuxSystem
+internal import OCI
 internal import SystemPackage
 
 /// Largest build file or definition read from a file or the standard input, in bytes.
@@ -41,28 +42,9 @@ func writeFile(_ path: String, _ text: String) throws {
 
 /// The exporters' answers as one JSON object, keys sorted; values that are JSON in base64 are shown as JSON.
 func metadataJSON(_ response: [String: String]) -> String {
-    let lines = response.sorted { $0.key < $1.key }.map { key, value in
-        let shown = key.hasSuffix(".descriptor") ? decodeBase64(value) ?? jsonString(value) : jsonString(value)
-        return "  \(jsonString(key)): \(shown)"
+    let members = response.sorted { $0.key < $1.key }.map { key, value in
+        let decoded = key.hasSuffix(".descriptor") ? decodeBase64(value).flatMap { try? JSONValue(parsing: $0) } : nil
+        return JSONMember(key, decoded ?? .string(value))
     }
-    return "{\n\(lines.joined(separator: ",\n"))\n}\n"
-}
-
-/// A text as a JSON string.
-func jsonString(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\"": result += "\\\""
-        case "\\": result += "\\\\"
-        case "\n": result += "\\n"
-        case "\r": result += "\\r"
-        case "\t": result += "\\t"
-        case _ where scalar.value < 0x20:
-            let hex = String(scalar.value, radix: 16)
-            result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-        default: result.unicodeScalars.append(scalar)
-        }
-    }
-    return result + "\""
+    return JSONValue.object(members).encodedPretty() + "\n"
 }

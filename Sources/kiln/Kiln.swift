@@ -2,6 +2,7 @@
 
 internal import ArgumentParser
 internal import Engine
+internal import LinuxSystem
 
 /// The command line.
 @main
@@ -21,6 +22,7 @@ struct Kiln: AsyncParsableCommand {
 
     static func main() async {
         do {
+            OpenFileLimit.raise()
             try OrdinaryUser.enterNamespaceIfNeeded()
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

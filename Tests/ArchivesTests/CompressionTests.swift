@@ -40,6 +40,24 @@ import Testing
         }
     }
 
+    @Test func `stores what does not shrink and deflates what does, whichever comes first`() throws {
+        var generator = SystemRandomNumberGenerator()
+        let random = (0..<300_000).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        let text = Array(String(repeating: "the quick brown fox ", count: 20_000).utf8)
+        // Spread as evenly as noise, but it repeats.
+        let counter = (0..<300_000).map { UInt8(truncatingIfNeeded: $0) }
+        let mixtures = [
+            (random + text + random + counter, noise: 600_000), (text + random + counter + text, noise: 300_000),
+            (counter + random, noise: 300_000),
+        ]
+        for (bytes, noise) in mixtures {
+            let packed = try compress(bytes, .gzip(level: nil))
+            try run("/bin/gzip", ["-t"], input: packed)
+            #expect(same(try decompress(packed).plain, bytes))
+            #expect(packed.count < noise + 150_000)
+        }
+    }
+
     @Test func `gives the same gzip bytes again and however the input is cut`() throws {
         let bytes = noise(5 * Self.block + 99)
         let once = try compress(bytes, .gzip(level: nil))

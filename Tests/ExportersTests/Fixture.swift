@@ -84,10 +84,12 @@ struct Fixture {
         state = try StateDirectory(path: FilePath(scratch.path).appending("state"))
         content = try ContentStore(state: state)
         snapshots = try SnapshotStore(state: state, content: content)
-        exporter = Exporter(state: state, content: content, snapshots: snapshots) {
-            [content] insecure in
-            RegistryClient(configuration: quickConfiguration(), content: content)
-        }
+        exporter = Exporter(
+            state: state,
+            content: content,
+            snapshots: snapshots,
+            registry: RegistryClient(configuration: quickConfiguration(), content: content)
+        )
     }
 
     var output: FilePath { FilePath(scratch.path).appending("out") }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import FoundationEssentials
+internal import OCI
 
 /// JSON as Go's `encoding/json` writes a struct: members in the order they are added, empty ones left out, `<`, `>` and
 /// `&` escaped.
@@ -50,27 +51,5 @@ struct GoJSON {
     static func array(_ values: [String]) -> String { "[\(values.joined(separator: ","))]" }
 
     /// A text as Go quotes it.
-    static func string(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\u{08}": result += "\\b"
-            case "\u{0c}": result += "\\f"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case "<", ">", "&", "\u{2028}", "\u{2029}": result += escape(scalar)
-            case _ where scalar.value < 0x20: result += escape(scalar)
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
-    }
-
-    private static func escape(_ scalar: Unicode.Scalar) -> String {
-        let hex = String(scalar.value, radix: 16)
-        return "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-    }
+    static func string(_ text: String) -> String { JSONValue.string(text).encodedText }
 }

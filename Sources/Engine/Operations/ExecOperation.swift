@@ -114,6 +114,10 @@ struct ExecOperation: DefinedOperation {
                 hard: limit.hard < 0 ? .max : UInt64(limit.hard)
             )
         }
+        if !spec.processLimits.contains(where: { $0.name == "nofile" }) {
+            let limit = OpenFileLimit.inherited
+            spec.processLimits.append(.init(name: "nofile", soft: limit.soft, hard: limit.hard))
+        }
         spec.removesStubParents = meta.removeMountStubsRecursive
         spec.resourceLimits = resourceLimits
 

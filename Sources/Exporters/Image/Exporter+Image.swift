@@ -60,7 +60,6 @@ extension Exporter {
         _ options: ImageOptions,
         _ progress: @escaping @Sendable (ExportProgress) -> Void
     ) async throws {
-        let client = try registry(options.isInsecure)
         let content = content
         let root = image.root
         let bytes = try await blocking {
@@ -74,14 +73,14 @@ extension Exporter {
         }
         for name in options.names {
             try await reporting("pushing \(name)", progress) {
-                try await client.push(
-                    PushRequest(
-                        root: document,
-                        repository: Repository(name),
-                        tags: options.pushesByDigest ? [] : [name.tag ?? "latest"],
-                        obtain: { blob in try await obtain(blob, of: image) }
-                    )
+                var request = PushRequest(
+                    root: document,
+                    repository: Repository(name),
+                    tags: options.pushesByDigest ? [] : [name.tag ?? "latest"],
+                    obtain: { blob in try await obtain(blob, of: image) }
                 )
+                request.isInsecure = options.isInsecure
+                try await registry.push(request)
             }
         }
     }

@@ -4,6 +4,7 @@ package import ContentStore
 internal import Glibc
 internal import LinuxSystem
 package import OCI
+internal import PathPatterns
 package import SystemPackage
 
 /// Reads directories of the client where they stand.
@@ -189,14 +190,18 @@ private struct LocalScan {
         }
     }
 
-    private func filter(_ root: Directory) throws -> LocalFilter {
+    private func filter(_ root: Directory) throws -> PatternSelection {
         var include = selection.includePatterns
         if !selection.followPaths.isEmpty,
             let followed = try FollowPaths.resolve(selection.followPaths, in: root)
         {
             include = FollowPaths.withoutCovered(include + followed) ?? []
         }
-        return try LocalFilter(include: include, exclude: selection.excludePatterns)
+        do {
+            return try PatternSelection(include: include, exclude: selection.excludePatterns)
+        } catch {
+            throw SourcesError(.invalid, "cannot filter a local source: \(error)", cause: error)
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import LinuxSystem
+internal import PathPatterns
 internal import Snapshots
 internal import SystemPackage
 
@@ -20,21 +21,23 @@ struct LocalWalk: Sendable {
     let root: Directory
     /// The directory as its user named it; for messages.
     let shownPath: String
-    let filter: LocalFilter
+    let filter: PatternSelection
     let cancellation: CancellationFlag
 
     /// A directory that is still to be read.
     private struct Pending: Sendable {
         var path: String
         var node: Int
-        var filter: LocalFilter.State
+        var position: PatternSelection.Position
+        /// Whether it is only on the way to what is taken.
+        var isPassage: Bool
     }
 
     /// What one name turned out to be.
     private struct Found: Sendable {
         var node: LocalNode
         /// Set for a directory to descend into.
-        var filter: LocalFilter.State?
+        var position: PatternSelection.Position?
     }
 
     /// What one directory holds.
@@ -49,7 +52,7 @@ struct LocalWalk: Sendable {
         // The root of a source is no file of it: it looks the same whoever owns the directory.
         rootNode.status.mode = FileStatus.Kind.directory.rawValue | 0o755
         var nodes = [rootNode]
-        var depth = [Pending(path: "", node: 0, filter: filter.start)]
+        var depth = [Pending(path: "", node: 0, position: .init(), isPassage: false)]
         while !depth.isEmpty {
             let lists = try lists(of: depth)
             var below: [Pending] = []
@@ -57,9 +60,15 @@ struct LocalWalk: Sendable {
                 nodes[pending.node].attributes = lists[index].attributes
                 let first = nodes.count
                 for found in lists[index].children {
-                    if let state = found.filter {
-                        let path = join(pending.path, found.node.name)
-                        below.append(Pending(path: path, node: nodes.count, filter: state))
+                    if let position = found.position {
+                        below.append(
+                            Pending(
+                                path: join(pending.path, found.node.name),
+                                node: nodes.count,
+                                position: position,
+                                isPassage: !found.node.isChosen
+                            )
+                        )
                     }
                     nodes.append(found.node)
                     nodes[nodes.count - 1].parent = pending.node
@@ -98,7 +107,7 @@ struct LocalWalk: Sendable {
         } catch let error as SystemCallError {
             // Gone, or replaced by something else, since it was listed.
             if pending.node != 0, error.isGone { return List() }
-            if pending.filter.isSkipped, error.errno == .permissionDenied { return List() }
+            if pending.isPassage, error.errno == .permissionDenied { return List() }
             throw SourcesError(error, verb: "read the directory", object: shown(pending.path))
         }
     }
@@ -120,8 +129,8 @@ struct LocalWalk: Sendable {
         case .regular, .directory, .symbolicLink, .fifo: break
         }
         let path = join(parent.path, name)
-        let verdict = filter.judge(path, isDirectory: status.isDirectory, parent: parent.filter)
-        guard verdict.isKept else { return nil }
+        let verdict = filter.judge(path, isDirectory: status.isDirectory, below: parent.position)
+        guard verdict.isChosen || verdict.mayChooseBelow else { return nil }
         guard let target = try status.isSymbolicLink ? readLink(name, in: directory) : "" else {
             return nil
         }
@@ -129,9 +138,9 @@ struct LocalWalk: Sendable {
             name: name,
             status: status,
             target: target,
-            isChosen: !verdict.state.isSkipped
+            isChosen: verdict.isChosen
         )
-        return Found(node: node, filter: status.isDirectory ? verdict.state : nil)
+        return Found(node: node, position: status.isDirectory && verdict.mayChooseBelow ? verdict.position : nil)
     }
 
     private func readLink(

@@ -7,61 +7,67 @@ internal import OCI
 struct RawJSONProgress: ProgressRenderer {
     func show(_ event: BuildEvent) {
         switch event {
-        case .vertex(let vertex): line("vertexes", object(vertex))
-        case .status(let status): line("statuses", object(status))
-        case .log(let log): line("logs", object(log))
-        case .warning(let warning): line("warnings", object(warning))
+        case .vertex(let vertex): line("vertexes", members(vertex))
+        case .status(let status): line("statuses", members(status))
+        case .log(let log): line("logs", members(log))
+        case .warning(let warning): line("warnings", members(warning))
         }
     }
 
     func tick() {}
     func finish(error: (any Error)?) {}
 
-    private func line(_ key: String, _ object: String) { writeError("{\"\(key)\":[\(object)]}\n") }
+    private func line(_ key: String, _ members: [JSONMember]) {
+        writeError(JSONValue.object([JSONMember(key, .array([.object(members)]))]).encodedText + "\n")
+    }
 
-    private func object(_ vertex: VertexEvent) -> String {
-        var fields = ["\"digest\":\(jsonString(vertex.digest.description))"]
+    private func members(_ vertex: VertexEvent) -> [JSONMember] {
+        var members = [JSONMember("digest", .string(vertex.digest.description))]
         if !vertex.inputs.isEmpty {
-            let inputs = vertex.inputs.map { jsonString($0.description) }
-            fields.append("\"inputs\":[\(inputs.joined(separator: ","))]")
+            members.append(JSONMember("inputs", .strings(vertex.inputs.map(\.description))))
         }
-        fields.append("\"name\":\(jsonString(vertex.name))")
-        if let started = vertex.started { fields.append("\"started\":\(time(started))") }
-        if let completed = vertex.completed { fields.append("\"completed\":\(time(completed))") }
-        if vertex.cached { fields.append("\"cached\":true") }
-        if let error = vertex.error { fields.append("\"error\":\(jsonString(error))") }
-        return "{\(fields.joined(separator: ","))}"
+        members.append(JSONMember("name", .string(vertex.name)))
+        if let started = vertex.started { members.append(JSONMember("started", time(started))) }
+        if let completed = vertex.completed { members.append(JSONMember("completed", time(completed))) }
+        if vertex.cached { members.append(JSONMember("cached", .bool(true))) }
+        if let error = vertex.error { members.append(JSONMember("error", .string(error))) }
+        return members
     }
 
-    private func object(_ status: StatusEvent) -> String {
-        var fields = [
-            "\"id\":\(jsonString(status.id))",
-            "\"vertex\":\(jsonString(status.vertex.description))", "\"current\":\(status.current)",
-            "\"timestamp\":\(time(status.timestamp))",
+    private func members(_ status: StatusEvent) -> [JSONMember] {
+        var members = [
+            JSONMember("id", .string(status.id)),
+            JSONMember("vertex", .string(status.vertex.description)),
+            JSONMember("current", .integer(status.current)),
+            JSONMember("timestamp", time(status.timestamp)),
         ]
-        if status.total > 0 { fields.append("\"total\":\(status.total)") }
-        if let started = status.started { fields.append("\"started\":\(time(started))") }
-        if let completed = status.completed { fields.append("\"completed\":\(time(completed))") }
-        return "{\(fields.joined(separator: ","))}"
+        if status.total > 0 { members.append(JSONMember("total", .integer(status.total))) }
+        if let started = status.started { members.append(JSONMember("started", time(started))) }
+        if let completed = status.completed { members.append(JSONMember("completed", time(completed))) }
+        return members
     }
 
-    private func object(_ log: LogEvent) -> String {
-        "{\"vertex\":\(jsonString(log.vertex.description)),\"stream\":\(log.stream.rawValue),"
-            + "\"data\":\"\(encodeBase64(log.bytes))\",\"timestamp\":\(time(log.timestamp))}"
+    private func members(_ log: LogEvent) -> [JSONMember] {
+        [
+            JSONMember("vertex", .string(log.vertex.description)),
+            JSONMember("stream", .integer(log.stream.rawValue)),
+            JSONMember("data", .string(encodeBase64(log.bytes))),
+            JSONMember("timestamp", time(log.timestamp)),
+        ]
     }
 
-    private func object(_ warning: WarningEvent) -> String {
-        var fields = ["\"level\":1", "\"short\":\"\(encodeBase64(Array(warning.short.utf8)))\""]
-        if let vertex = warning.vertex {
-            fields.insert("\"vertex\":\(jsonString(vertex.description))", at: 0)
-        }
-        if !warning.detail.isEmpty {
-            let detail = warning.detail.map { "\"\(encodeBase64(Array($0.utf8)))\"" }
-            fields.append("\"detail\":[\(detail.joined(separator: ","))]")
-        }
-        if let url = warning.url { fields.append("\"url\":\(jsonString(url))") }
-        return "{\(fields.joined(separator: ","))}"
+    private func members(_ warning: WarningEvent) -> [JSONMember] {
+        var members: [JSONMember] = []
+        if let vertex = warning.vertex { members.append(JSONMember("vertex", .string(vertex.description))) }
+        members.append(JSONMember("level", .integer(1)))
+        members.append(JSONMember("short", encoded(warning.short)))
+        if !warning.detail.isEmpty { members.append(JSONMember("detail", .array(warning.detail.map(encoded)))) }
+        if let url = warning.url { members.append(JSONMember("url", .string(url))) }
+        return members
     }
 
-    private func time(_ moment: Timestamp) -> String { "\"\(moment)\"" }
+    /// A text as Go writes bytes.
+    private func encoded(_ text: String) -> JSONValue { .string(encodeBase64(Array(text.utf8))) }
+
+    private func time(_ moment: Timestamp) -> JSONValue { .string(moment.description) }
 }
