@@ -8,7 +8,8 @@
 enum Compressibility {
     /// Below this much data there is nothing to save.
     private static let byteCountMin = 4096
-    /// Excess over the even spread, as a part of the square of the count: Huffman codes gain about half of it, in nats.
+    /// Excess over the even spread, as a part of the square of the count; Huffman codes gain about half of it, in nats.
+    ///
     /// Noise of 64 KiB has 0.004, deflated data up to 0.01, machine code more than 1.
     private static let unevennessMax = 0.03
     /// One in so many positions may begin with four bytes seen before.
