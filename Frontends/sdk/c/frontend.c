@@ -1558,12 +1558,10 @@ static void take_streams(fe_session *session)
     setvbuf(stdout, NULL, _IOLBF, 0);
 }
 
-int fe_main(int argc, char **argv, const char *name, const char *version, fe_build build)
+int fe_main(const char *name, const char *version, fe_build build)
 {
     fe_session session = {.name = name, .next_stream = 1, .answers = object(), .blob_limit = 1};
     bool is_done = false;
-    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "--version")))
-        leave(0, "%s %s: a frontend for an image builder, which starts it", name, version);
     if (isatty(0))
         leave(EX_USAGE, "%s %s is a frontend for an image builder; it is started by one", name, version);
     signal(SIGPIPE, SIG_IGN);

@@ -13,9 +13,9 @@
 //         return fe_result(session, tree, fe_image_config(request->platform, config, base.config));
 //     }
 //
-//     int main(int argc, char **argv)
+//     int main(void)
 //     {
-//         return fe_main(argc, argv, "acme/packages", "1.0.0", build);
+//         return fe_main("acme/packages", "1.0.0", build);
 //     }
 //
 // fe_main takes stdin and stdout over: what anything else prints goes to stderr. It speaks frontend protocol 1.0, whose text
@@ -52,7 +52,7 @@ typedef struct fe_request {
 typedef json_object *(*fe_build)(fe_session *session, const fe_request *request);
 
 // Runs the frontend until the engine closes stdin; gives the process's exit status.
-int fe_main(int argc, char **argv, const char *name, const char *version, fe_build build);
+int fe_main(const char *name, const char *version, fe_build build);
 
 // Ends the build with a message for its user, who reads it as it is: name file and line.
 _Noreturn void fe_fail(fe_session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -137,4 +137,4 @@ static json_object *build(fe_session *session, const fe_request *request)
     return NULL; // "crash": a handler without a result.
 }
 
-int main(int argc, char **argv) { return fe_main(argc, argv, "acme/test", "1.2.3", build); }
+int main(void) { return fe_main("acme/test", "1.2.3", build); }

@@ -995,9 +995,6 @@ function takeStreams() {
  * which give the result.
  */
 export function main(name, version, build, methods = {}) {
-  if (['--version', '--help'].includes(process.argv[2])) {
-    leave(0, `${name} ${version}: a frontend for an image builder, which starts it`)
-  }
   if (tty.isatty(0)) leave(64, `${name} ${version} is a frontend for an image builder; it is started by one`)
   const [input, output] = takeStreams()
   const channel = new Channel(output)

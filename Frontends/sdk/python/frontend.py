@@ -977,8 +977,6 @@ def main(name, version, build, methods=None):
     (`describe/targets`, `lint`, …), which give the result as a dict.
     """
     methods = dict(methods or {})
-    if len(sys.argv) > 1 and sys.argv[1] in ("--version", "--help"):
-        sys.exit(print("%s %s: a frontend for an image builder, which starts it" % (name, version), file=sys.stderr))
     if os.isatty(0):
         print("%s %s is a frontend for an image builder; it is started by one, not by hand" % (name, version),
               file=sys.stderr)

@@ -1647,9 +1647,6 @@ type server struct {
 
 // Main runs the frontend until the engine closes stdin, and ends the process.
 func Main(name, version string, build Handler) {
-	if len(os.Args) > 1 && (os.Args[1] == "--version" || os.Args[1] == "--help") {
-		leave(0, fmt.Sprintf("%s %s: a frontend for an image builder, which starts it", name, version))
-	}
 	if info, err := os.Stdin.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 		leave(64, fmt.Sprintf("%s %s is a frontend for an image builder; it is started by one", name, version))
 	}
