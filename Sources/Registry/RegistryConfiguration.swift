@@ -59,6 +59,8 @@ package enum RegistryLimit {
     package static let configByteCount = 8 << 20
     /// The answer of a token server, in bytes.
     static let tokenByteCount = 1 << 20
+    /// One page of the tags of a repository, in bytes.
+    static let tagPageByteCount = 8 << 20
     /// The explanation that comes with an error, in bytes.
     static let errorByteCount = 64 << 10
     /// Redirections of one request.

@@ -16,7 +16,7 @@ struct Kiln: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            BuildCommand.self, DiskUsageCommand.self, PruneCommand.self, VersionCommand.self,
+            BuildCommand.self, FrontendCommand.self, DiskUsageCommand.self, PruneCommand.self, VersionCommand.self,
         ]
     )
 
