@@ -10,8 +10,8 @@ enum Compressibility {
     private static let byteCountMin = 4096
     /// Excess over the even spread, as a part of the square of the count; Huffman codes gain about half of it, in nats.
     ///
-    /// Noise of 64 KiB has 0.004, deflated data up to 0.01, machine code more than 1.
-    private static let unevennessMax = 0.03
+    /// Noise of 16 KiB has 0.016, deflated data little more, machine code more than 1.
+    private static let unevennessMax = 0.04
     /// One in so many positions may begin with four bytes seen before.
     private static let repeatsInverse = 512
 

@@ -91,7 +91,9 @@ internal import Dispatch
 /// One block on its way through a thread.
 private final class Block: @unchecked Sendable {
     /// Bytes that are judged at a time.
-    private static let pieceByteCount = 64 << 10
+    private static let pieceByteCount = 16 << 10
+    /// How hard the default level looks for repeats: zlib's level 4 with half its chain, a quarter faster for 1 % of size.
+    private static let defaultTuning: (good: Int32, lazy: Int32, nice: Int32, chain: Int32) = (4, 4, 16, 8)
 
     // Unchecked: the fields are written by `run` alone, and read after `done` was signalled.
     let byteCount: Int
@@ -145,6 +147,7 @@ private final class Block: @unchecked Sendable {
             throw ArchiveError(.failed, "cannot compress: zlib does not start (\(status))")
         }
         defer { unsafe deflateEnd(&stream) }
+        unsafe tune(&stream, level)
         if !dictionary.isEmpty {
             _ = unsafe dictionary.withUnsafeBufferPointer {
                 unsafe deflateSetDictionary(&stream, $0.baseAddress, UInt32($0.count))
@@ -168,6 +171,12 @@ private final class Block: @unchecked Sendable {
         return bytes
     }
 
+    private func tune(_ stream: inout z_stream, _ level: Int32) {
+        guard level == Compression.gzipLevel else { return }
+        let tuning = Self.defaultTuning
+        _ = unsafe deflateTune(&stream, tuning.good, tuning.lazy, tuning.nice, tuning.chain)
+    }
+
     /// Deflates all of a block, and stores what would not shrink.
     ///
     /// - Returns: What zlib said to the last of it.
@@ -186,6 +195,7 @@ private final class Block: @unchecked Sendable {
                 let status = unsafe deflateParams(&stream, wanted, Z_DEFAULT_STRATEGY)
                 guard status == Z_OK else { return status }
                 unsafe stream.avail_in = UInt32(piece.count)
+                unsafe tune(&stream, wanted)
                 current = wanted
             }
             let status = unsafe CZlib.deflate(&stream, Z_NO_FLUSH)
