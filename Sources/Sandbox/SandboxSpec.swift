@@ -14,7 +14,8 @@ package struct SandboxSpec: Sendable {
         case step
         /// A build step with `security=insecure`: all capabilities the engine has, no filter, no masks, all devices.
         case insecure
-        /// A frontend: no network, no `/proc`, no capability, a short list of system calls, no new privileges.
+        /// A frontend: no network, a `/proc` of its own processes alone, no capability, a short list of system calls, no
+        /// new privileges.
         case frontend
     }
 
@@ -148,18 +149,25 @@ package struct SandboxSpec: Sendable {
         self.arguments = arguments
     }
 
-    /// A frontend: the executable in an empty read-only root, with the limits every frontend gets.
+    /// A frontend in an empty read-only root, with the limits every frontend gets.
     ///
-    /// - Parameter libraries: Shared libraries the executable needs, see ``SharedLibraries``.
+    /// It sees its own processes in `/proc`, the harmless devices in `/dev`, an empty `/tmp` of
+    /// ``frontendScratchByteLimit`` bytes in which nothing can be run, and what the caller mounts.
+    ///
+    /// - Parameters:
+    ///   - executable: The file to run; `nil` when the first argument is a path inside.
+    ///   - libraries: Shared libraries the executable needs, see ``SharedLibraries``.
     package static func frontend(
-        executable: Descriptor,
+        executable: Descriptor?,
         arguments: [String],
         libraries: [Mount] = []
     ) -> SandboxSpec {
         var spec = SandboxSpec(profile: .frontend, root: .empty, arguments: arguments)
         spec.executable = executable
         spec.rootIsReadOnly = true
-        spec.mounts = libraries
+        var scratch = Mount(.tmpfs(byteLimit: frontendScratchByteLimit), at: "/tmp")
+        scratch.allowsExecution = false
+        spec.mounts = [scratch] + libraries
         spec.hasGeneratedNames = false
         spec.hostName = "frontend"
         spec.processLimits = [
@@ -167,10 +175,15 @@ package struct SandboxSpec: Sendable {
             ProcessLimit(name: "data", soft: 4 << 30, hard: 4 << 30),
             ProcessLimit(name: "fsize", soft: 64 << 20, hard: 64 << 20),
             ProcessLimit(name: "memlock", soft: 64 << 10, hard: 64 << 10),
-            ProcessLimit(name: "nofile", soft: 64, hard: 64),
+            ProcessLimit(name: "nofile", soft: 256, hard: 256),
             ProcessLimit(name: "nproc", soft: 256, hard: 256),
         ]
-        spec.resourceLimits = ResourceLimits(memoryBytes: 1 << 30, processCount: 256)
+        spec.resourceLimits = ResourceLimits(memoryBytes: frontendMemoryByteLimit, processCount: 256)
         return spec
     }
+
+    /// Memory of a frontend that asks for no limit of its own, in bytes.
+    package static let frontendMemoryByteLimit: UInt64 = 1 << 30
+    /// Size of a frontend's `/tmp`, in bytes; counts as its memory.
+    package static let frontendScratchByteLimit: UInt64 = 64 << 20
 }

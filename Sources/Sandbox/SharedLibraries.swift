@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import LinuxSystem
+package import LinuxSystem
 package import SystemPackage
 
 /// The shared libraries a program of this host needs, so that it can be shown in a sandbox together with these files
@@ -23,7 +23,18 @@ package struct SharedLibraries: Sendable {
     /// - Parameter program: An ELF executable of this host.
     /// - Throws: ``SandboxError`` with `invalidSpec` when it is none, or when a library is not found.
     package init(of program: FilePath) throws(SandboxError) {
-        let image = try Self.read(program)
+        try self.init(Self.read(program), program)
+    }
+
+    /// - Parameters:
+    ///   - file: An ELF executable of this host, open.
+    ///   - program: Where it stands, for `$ORIGIN` and messages.
+    /// - Throws: As ``init(of:)``.
+    package init(of file: Descriptor, at program: FilePath) throws(SandboxError) {
+        try self.init(Self.read(file, program), program)
+    }
+
+    private init(_ image: ELFImage, _ program: FilePath) throws(SandboxError) {
         guard let loader = image.interpreter else { return }
         try add(FilePath(loader), at: loader)
         var seen: Set<String> = [FilePath(loader).lastComponent?.string ?? ""]
@@ -89,8 +100,18 @@ package struct SharedLibraries: Sendable {
     }
 
     private static func read(_ path: FilePath) throws(SandboxError) -> ELFImage {
+        let file: Descriptor
         do {
-            return try ELFImage(Descriptor.open(host: path))
+            file = try Descriptor.open(host: path)
+        } catch {
+            throw SandboxError(.unavailable, error.description, cause: error)
+        }
+        return try read(file, path)
+    }
+
+    private static func read(_ file: Descriptor, _ path: FilePath) throws(SandboxError) -> ELFImage {
+        do {
+            return try ELFImage(file)
         } catch let error as SystemCallError {
             throw SandboxError(.unavailable, error.description, cause: error)
         } catch {

@@ -30,6 +30,9 @@ static struct device standard[] = {
     {.name = "urandom", .major = 1, .minor = 9}, {.name = "tty", .major = 5, .minor = 0},
 };
 
+// All but the last: a frontend has no terminal.
+#define FRONTEND_DEVICES (COUNT(standard) - 1)
+
 // What `security.insecure` adds, as far as the host has it.
 static struct device insecure[] = {
     {.name = "kmsg"},  {.name = "cuse"},  {.name = "fuse"},  {.name = "kvm"},   {.name = "net/tun"}, {.name = "loop-control"},
@@ -53,11 +56,16 @@ static void open_terminals(void) {
     if (pts_tree < 0) fail(-pts_tree, "make", "a file system of type devpts");
 }
 
-// Clones the host's node. It is shown read-only: that does not hinder using the device, only changing the node.
-static int clone_node(const struct device *device, int node) {
+static int clone_of_node(int node) {
     int tree = clone_mount(node, "", false);
     int error = tree < 0 ? tree : set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, false);
-    if (error < 0) fail(-error, "clone", "the host's /dev/%s", device->name);
+    return error < 0 ? error : tree;
+}
+
+// Clones the host's node. It is shown read-only: that does not hinder using the device, only changing the node.
+static int clone_node(const struct device *device, int node) {
+    int tree = clone_of_node(node);
+    if (tree < 0) fail(-tree, "clone", "the host's /dev/%s", device->name);
     return tree;
 }
 
@@ -95,6 +103,28 @@ void open_devices(const struct launch_spec *spec) {
     for (size_t i = 0; has_insecure && i < COUNT(insecure); i++) open_device(&insecure[i], may_make_nodes);
 }
 
+// Shells and language runtimes open these; none of them tells anything of the machine. What the host lacks or does not let
+// us show is left out.
+void open_frontend_devices(void) {
+    static const struct option options[] = {{"mode", "0755"}, {"size", "64k"}, {"nr_inodes", "16"}};
+    dev_tree = new_filesystem("tmpfs", options, COUNT(options), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV);
+    if (dev_tree < 0) fail(-dev_tree, "make", "a file system of type tmpfs");
+    for (size_t i = 0; i < FRONTEND_DEVICES; i++) {
+        struct device *device = &standard[i];
+        device->clone = -1;
+        device->type = 0;
+        device->number = makedev(device->major, device->minor);
+        char path[32];
+        struct stat status;
+        snprintf(path, sizeof path, "/dev/%s", device->name);
+        int node = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        bool is_device = node >= 0 && fstat(node, &status) == 0 && S_ISCHR(status.st_mode);
+        if (is_device && status.st_rdev == device->number) device->clone = clone_of_node(node);
+        if (device->clone >= 0) device->type = S_IFCHR;
+        if (node >= 0) close(node);
+    }
+}
+
 // MARK: Attaching
 
 static void place_device(int dev, const struct device *device) {
@@ -112,12 +142,16 @@ static void place_device(int dev, const struct device *device) {
     close(device->clone);
 }
 
-static void make_links(int dev) {
-    static const char *const links[][2] = {
+// The first are a frontend's too.
+#define FRONTEND_LINKS 4
+#define ALL_LINKS 6
+
+static void make_links(int dev, size_t count) {
+    static const char *const links[ALL_LINKS][2] = {
         {"/proc/self/fd", "fd"},         {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"},
         {"/proc/self/fd/2", "stderr"},   {"/proc/kcore", "core"},      {"pts/ptmx", "ptmx"},
     };
-    for (size_t i = 0; i < COUNT(links); i++)
+    for (size_t i = 0; i < count; i++)
         if (symlinkat(links[i][0], dev, links[i][1]) < 0) fail(errno, "make", "/dev/%s", links[i][1]);
 }
 
@@ -133,7 +167,7 @@ void attach_devices(int root, const struct stub_policy *policy) {
     for (size_t i = 0; i < COUNT(standard); i++) place_device(dev, &standard[i]);
     for (size_t i = 0; has_insecure && i < COUNT(insecure); i++) place_device(dev, &insecure[i]);
     umask(022);
-    make_links(dev);
+    make_links(dev, ALL_LINKS);
     if (mkdirat(dev, "pts", 0755) < 0 || mkdirat(dev, "shm", 01777) < 0 || mkdirat(dev, "mqueue", 0755) < 0)
         fail(errno, "make", "the directories of /dev");
     int pts = open_beneath(dev, "pts", O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
@@ -142,4 +176,16 @@ void attach_devices(int root, const struct stub_policy *policy) {
     close(pts);
     close(pts_tree);
     close(dev);
+}
+
+void attach_frontend_devices(int root, const struct stub_policy *policy) {
+    int target = find_or_make_plain(root, "dev", policy);
+    int error = attach(dev_tree, target);
+    if (error < 0) fail(-error, "attach", "/dev");
+    for (size_t i = 0; i < FRONTEND_DEVICES; i++) place_device(dev_tree, &standard[i]);
+    make_links(dev_tree, FRONTEND_LINKS);
+    error = set_attributes(dev_tree, MOUNT_ATTR_RDONLY, false);
+    if (error < 0) fail(-error, "restrict", "/dev");
+    close(dev_tree);
+    close(target);
 }

@@ -12,4 +12,8 @@
 void open_devices(const struct launch_spec *spec);
 void attach_devices(int root, const struct stub_policy *policy);
 
+// The few nodes a frontend gets: null, zero, full, random, urandom, and links to its own streams.
+void open_frontend_devices(void);
+void attach_frontend_devices(int root, const struct stub_policy *policy);
+
 #endif

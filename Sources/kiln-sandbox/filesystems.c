@@ -64,6 +64,15 @@ static void open_kernel_filesystems(struct launch_spec *spec) {
     open_devices(spec);
 }
 
+// Runtimes of many languages cannot start without /proc/self. A frontend sees its own processes there and nothing else of
+// the machine. A host that hides parts of its own /proc allows no fresh one: the frontend then has to do without.
+static void open_frontend_proc(void) {
+    static const struct option options[] = {{"subset", "pid"}, {"hidepid", "invisible"}};
+    proc_tree = new_filesystem("proc", options, COUNT(options), HARDENED | MOUNT_ATTR_RDONLY);
+    if (proc_tree < 0 && proc_tree != -EPERM && proc_tree != -EINVAL)
+        fail(-proc_tree, "make", "a file system of type proc");
+}
+
 // A place on which a detached file system can be attached for a moment, so that parts of it can be cloned: the top of our
 // own copy of the host's mounts. It must be taken away again, or it would be taken for the host's root.
 static void attach_over_host(int tree) {
@@ -135,7 +144,12 @@ void open_filesystems(struct launch_spec *spec) {
     // Nothing done here may reach the engine's mounts, and nothing the host mounts may show up here.
     if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) fail(errno, "make private", "the mounts");
     if (spec->root.kind == ROOT_EMPTY) open_empty_root(spec);
-    if (spec->profile != PROFILE_FRONTEND) open_kernel_filesystems(spec);
+    if (spec->profile == PROFILE_FRONTEND) {
+        open_frontend_proc();
+        open_frontend_devices();
+    } else {
+        open_kernel_filesystems(spec);
+    }
     for (size_t i = 0; i < spec->mounts.count; i++)
         if (spec->mounts.items[i].kind == MOUNT_TMPFS) open_tmpfs(spec, &spec->mounts.items[i]);
     open_files(spec);
@@ -201,6 +215,11 @@ static void attach_kernel_filesystems(int root, const struct stub_policy *policy
     if (cgroup_tree >= 0) attach_own(root, cgroup_tree, "sys/fs/cgroup", policy);
     check_filesystem(root, "proc", PROC_SUPER_MAGIC);
     check_filesystem(root, "sys", SYSFS_MAGIC);
+}
+
+static void attach_frontend_filesystems(int root, const struct stub_policy *policy) {
+    if (proc_tree >= 0) attach_own(root, proc_tree, "proc", policy);
+    attach_frontend_devices(root, policy);
 }
 
 // Symlinks are resolved by now: what looked harmless in the spec may be the sandbox's own /proc.
@@ -280,7 +299,10 @@ static void hide(int root) {
 void attach_filesystems(struct launch_spec *spec, const struct stub_policy *policy) {
     int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0) fail(errno, "open", "the root");
-    if (spec->profile != PROFILE_FRONTEND) attach_kernel_filesystems(root, policy);
+    if (spec->profile == PROFILE_FRONTEND)
+        attach_frontend_filesystems(root, policy);
+    else
+        attach_kernel_filesystems(root, policy);
     for (size_t i = 0; i < spec->mounts.count; i++) attach_mount(root, &spec->mounts.items[i], policy);
     attach_executable(root, spec->executable_tree, policy);
     if (spec->profile == PROFILE_STEP) hide(root);
