@@ -19,30 +19,48 @@ enum Attacks {
     private static let attempts: [(name: String, attempt: @Sendable () -> Bool)] = [
         ("read-passwd", { canOpen("/etc/passwd", O_RDONLY) }),
         ("read-shadow", { canOpen("/etc/shadow", O_RDONLY) }),
-        ("read-proc", { canOpen("/proc/self/status", O_RDONLY) }),
-        ("read-proc-1-environ", { canOpen("/proc/1/environ", O_RDONLY) }),
         ("read-sys", { canOpen("/sys/kernel", O_RDONLY) }),
-        ("open-device", { canOpen("/dev/null", O_RDWR) || canOpen("/dev/mem", O_RDONLY) }),
+        ("see-other-processes", seesOtherProcesses),
+        ("read-kernel-facts", { canOpen("/proc/sys/kernel/hostname", O_RDONLY) || canOpen("/proc/meminfo", O_RDONLY) }),
+        ("read-kernel-memory", { canOpen("/proc/kcore", O_RDONLY) || canOpen("/proc/kallsyms", O_RDONLY) }),
+        ("write-proc", { canOpen("/proc/self/oom_score_adj", O_WRONLY) || canOpen("/proc/sysrq-trigger", O_WRONLY) }),
+        ("map-users", { canOpen("/proc/self/uid_map", O_WRONLY) || canOpen("/proc/self/setgroups", O_WRONLY) }),
+        ("open-device", { canOpen("/dev/mem", O_RDONLY) || canOpen("/dev/kmsg", O_RDONLY) || canOpen("/dev/tty", O_RDWR) }),
         ("climb-out", { canOpen("../../../../../etc/passwd", O_RDONLY) }),
-        ("create-file", { canOpen("/new", O_RDWR | O_CREAT) }),
-        ("write-own-program", { canOpen("/.kiln-executable", O_RDWR) }),
+        ("climb-out-by-proc", { canOpen("/proc/self/root/etc/passwd", O_RDONLY) || canOpen("/proc/1/cwd/etc", O_RDONLY) }),
+        ("create-file", { ["/new", "/dev/new", "/frontend/new", "/proc/new"].contains { canOpen($0, O_RDWR | O_CREAT) } }),
+        ("write-own-program", { canOpen("/.kiln-executable", O_RDWR) || canOpen("/proc/self/exe", O_RDWR) }),
         ("make-directory", { unsafe mkdir("/d", 0o755) == 0 }),
+        ("make-link", { unsafe symlink("/etc", "/tmp/link") == 0 }),
+        ("run-from-tmp", canRunFromScratch),
+        ("fill-tmp", canFillScratch),
         ("open-descriptors", { (3..<64).contains { fcntl($0, F_GETFD) >= 0 } }),
         (
             "inherit-environment",
             { unsafe getenv("KILN_CANARY") != nil || getenv("KILN_SANDBOX") != nil }
         ),
+        ("unix-socket", { canMakeSocket(AF_UNIX) }),
         ("inet-socket", { canMakeSocket(AF_INET) }),
         ("inet6-socket", { canMakeSocket(AF_INET6) }),
         ("netlink-socket", { canMakeSocket(AF_NETLINK) }),
         ("packet-socket", { canMakeSocket(17) }),
         ("vsock", { canMakeSocket(40) }),
         ("see-parent", { getppid() > 0 && kill(getppid(), 0) == 0 }),
+        ("signal-others", { kill(-1, 0) == 0 || (2..<1000).contains { kill($0, 0) == 0 } }),
         ("be-root-outside", { setuid(1) == 0 || setgid(1) == 0 }),
         ("chroot", { unsafe chroot("/") == 0 }),
         ("run-shell", canRunShell),
         ("ptrace", { call(Number.ptrace, 16, 1) }),
         ("mount", { call(Number.mount, 0, 0, 0, 0) }),
+        ("fsopen", { call(Number.fsopen, 0, 0) }),
+        ("open-tree", { call(Number.openTree, -100, 0, 1) }),
+        ("pivot-root", { call(Number.pivotRoot, 0, 0) }),
+        ("join-namespace", { call(Number.setns, -1, 0) }),
+        ("read-memory", { call(Number.processReadMemory, 1, 0, 0, 0, 0) }),
+        ("memfd", { call(Number.memfdCreate, 0, 0) }),
+        ("clone-user-namespace", { canCloneInto(0x1000_0000) }),
+        ("clone-mount-namespace", { canCloneInto(0x2_0000) }),
+        ("request-key", { call(Number.requestKey, 0, 0, 0, 0) }),
         ("unshare-user", { call(Number.unshare, 0x1000_0000) }),
         ("unshare-net", { call(Number.unshare, 0x4000_0000) }),
         ("bpf", { call(Number.bpf, 0, 0, 0) }),
@@ -76,6 +94,52 @@ enum Attacks {
         return unsafe posix_spawn(&pid, "/bin/sh", nil, nil, &arguments, nil) == 0
     }
 
+    /// Whether `/proc` names any process but this one.
+    @Sendable private static func seesOtherProcesses() -> Bool {
+        guard let directory = unsafe opendir("/proc") else { return false }
+        defer { unsafe closedir(directory) }
+        while let entry = unsafe readdir(directory) {
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if let pid = Int32(name), pid != getpid() { return true }
+        }
+        return false
+    }
+
+    @Sendable private static func canRunFromScratch() -> Bool {
+        let file = unsafe open("/tmp/program", O_WRONLY | O_CREAT, 0o755)
+        guard file >= 0 else { return false }
+        Wire.write(Array("#!/.kiln-executable\n".utf8), to: file)
+        close(file)
+        var pid: pid_t = 0
+        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe [strdup("program"), nil]
+        return unsafe posix_spawn(&pid, "/tmp/program", nil, nil, &arguments, nil) == 0
+    }
+
+    /// Whether `/tmp` takes more than its 64 MiB.
+    @Sendable private static func canFillScratch() -> Bool {
+        signal(SIGXFSZ, SIG_IGN)
+        let block = [UInt8](repeating: 1, count: 1 << 20)
+        var written = 0
+        for name in ["/tmp/a", "/tmp/b"] {
+            let file = unsafe open(name, O_WRONLY | O_CREAT, 0o600)
+            guard file >= 0 else { continue }
+            for _ in 0..<50 {
+                written += max(0, unsafe block.withUnsafeBytes { unsafe write(file, $0.baseAddress, $0.count) })
+            }
+            close(file)
+        }
+        for name in ["/tmp/a", "/tmp/b"] { unsafe unlink(name) }
+        return written > 70 << 20
+    }
+
+    private static func canCloneInto(_ namespace: Int) -> Bool {
+        let pid = raw(Number.clone, namespace | Int(SIGCHLD), 0, 0, 0, 0)
+        if pid == 0 { _exit(0) }
+        return pid > 0
+    }
+
     // MARK: System calls that libc hides
 
     /// The numbers differ by processor.
@@ -84,12 +148,14 @@ enum Attacks {
         static let ptrace = 101, mount = 165, unshare = 272, bpf = 321, perfEventOpen = 298
         static let ioUringSetup = 425, userfaultfd = 323, keyctl = 250, addKey = 248
         static let openByHandleAt = 304, syslog = 103, reboot = 169, sethostname = 170
-        static let personality = 135, clone = 56
+        static let personality = 135, clone = 56, setns = 308, pivotRoot = 155, fsopen = 430, openTree = 428
+        static let processReadMemory = 310, memfdCreate = 319, requestKey = 249
         #else
         static let ptrace = 117, mount = 40, unshare = 97, bpf = 280, perfEventOpen = 241
         static let ioUringSetup = 425, userfaultfd = 282, keyctl = 219, addKey = 217
         static let openByHandleAt = 265, syslog = 116, reboot = 142, sethostname = 161
-        static let personality = 92, clone = 220
+        static let personality = 92, clone = 220, setns = 268, pivotRoot = 41, fsopen = 430, openTree = 428
+        static let processReadMemory = 270, memfdCreate = 279, requestKey = 218
         #endif
     }
 

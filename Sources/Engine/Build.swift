@@ -94,7 +94,7 @@ struct Build {
         defer { bridge.finishFrontend() }
         do {
             return try await services.frontends.build(
-                choice.executable,
+                choice.program,
                 request: frontendRequest,
                 bridge: bridge
             )

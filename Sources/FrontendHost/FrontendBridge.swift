@@ -59,6 +59,11 @@ package protocol FrontendBridge: Sendable {
     /// Resolves an image tag, a git branch or a URL to what it stands for now.
     func resolveSource(_ query: Wire.ResolveSource) async throws -> ResolvedSource
 
+    /// Has another frontend do a build; the refs of the result are the caller's.
+    ///
+    /// Which frontends may call which is decided here.
+    func solve(_ call: FrontendCall<Ref>) async throws -> FrontendResult<Ref>
+
     /// A line of the frontend, from `log` or from its stderr (without the line end). Must not block for long.
     func log(_ entry: FrontendLogEntry)
 
@@ -71,6 +76,10 @@ extension FrontendBridge {
     package var llbCapabilities: Set<String> { LLB.Capability.all }
 
     package func progress(_ progress: Wire.Progress) {}
+
+    package func solve(_ call: FrontendCall<Ref>) async throws -> FrontendResult<Ref> {
+        throw ProtocolFailure(.unsupported, "this engine does not run frontends for frontends")
+    }
 }
 
 /// One line a frontend wrote.

@@ -114,19 +114,3 @@ package struct FrontendTimeouts: Sendable {
         return max(.milliseconds(5), min(.milliseconds(250), shortest / 4))
     }
 }
-
-/// A frontend's program on this machine.
-package struct FrontendExecutable: Sendable, Hashable {
-    /// What messages call it until it has told its own name.
-    package let name: String
-    /// Absolute, or relative to the working directory.
-    package let path: String
-    /// Whether it came with the engine; its faults are then the engine's.
-    package let isBundled: Bool
-
-    package init(name: String, path: String, isBundled: Bool) {
-        self.name = name
-        self.path = path
-        self.isBundled = isBundled
-    }
-}

@@ -2,9 +2,9 @@
 
 package import FrontendProtocol
 internal import LinuxSystem
+internal import OCI
 package import Sandbox
 internal import Synchronization
-internal import SystemPackage
 
 /// Runs frontends: starts one in its sandbox for one build, speaks the protocol with it, and sees to its end.
 package struct FrontendHost: Sendable {
@@ -35,16 +35,95 @@ package struct FrontendHost: Sendable {
     /// When this returns or throws, the process is gone, and so is all work on its requests. Refs that are not part of the
     /// result have been released, but for those the caller gave as inputs.
     ///
+    /// - Parameter results: Where results of earlier builds are found and this one is kept, for a deterministic frontend: one
+    ///   that says so of itself, or comes with the engine. Only for a program whose `digest` is known.
     /// - Throws: ``FrontendHostError``; `CancellationError` when the task was cancelled.
     package func build<Bridge: FrontendBridge>(
-        _ executable: FrontendExecutable,
+        _ program: FrontendProgram,
+        request: FrontendBuildRequest<Bridge.Ref>,
+        bridge: Bridge,
+        results: FrontendResultStore? = nil
+    ) async throws -> FrontendResult<Bridge.Ref> {
+        guard let results, let key = try key(program, request, bridge) else {
+            return try await perform(program, bridge, nil) { run, relay in
+                try await run.result(engine: engine, request: request, relay: relay)
+            }.result
+        }
+        let revalidation = Revalidation(bridge: bridge, request: request, limits: limits)
+        for (name, record) in try await blocking({ results.records(for: key) }) {
+            guard let result = try await revalidation.result(of: record) else { continue }
+            try await blocking { results.touch(name, of: key) }
+            return result
+        }
+        let recorder = SessionRecorder()
+        let (result, answer) = try await perform(program, bridge, recorder) { run, relay in
+            try await run.result(engine: engine, request: request, relay: relay)
+        }
+        if let record = recorder.record(of: result.frontend, result: answer) {
+            try await blocking { results.save(record, for: key) }
+        }
+        return result
+    }
+
+    /// What names everything a program is told at the start; `nil` where its result may not be used again.
+    private func key<Bridge: FrontendBridge>(
+        _ program: FrontendProgram,
+        _ request: FrontendBuildRequest<Bridge.Ref>,
+        _ bridge: Bridge
+    ) throws -> Digest? {
+        guard let digest = program.digest else { return nil }
+        if case .host = program.runtime { return nil }
+        // A tree that no definition names cannot be told from another.
+        guard request.inputs.values.allSatisfy({ $0.ref == nil || $0.definition != nil }) else { return nil }
+        return FrontendResultStore.key(
+            program: digest,
+            initialize: Wire.Initialize(engine: engine, bridge: bridge, limits: limits).members,
+            build: try request.wire(refs: RefTable(limit: limits.refs)).members
+        )
+    }
+
+    /// Asks a frontend about a build file instead of building it.
+    ///
+    /// - Throws: As ``build(_:request:bridge:)``; `buildFailed` of the kind `unsupported` when the frontend does not answer
+    ///   such questions.
+    package func ask<Bridge: FrontendBridge, Answer: WorkAnswer>(
+        _ program: FrontendProgram,
+        for answer: Answer.Type,
         request: FrontendBuildRequest<Bridge.Ref>,
         bridge: Bridge
-    ) async throws -> FrontendResult<Bridge.Ref> {
+    ) async throws -> Answer {
+        try await perform(program, bridge, nil) { run, relay in
+            try await run.answer(engine: engine, request: request, relay: relay)
+        }
+    }
+
+    private func perform<Bridge: FrontendBridge, Value: Sendable>(
+        _ program: FrontendProgram,
+        _ bridge: Bridge,
+        _ recorder: SessionRecorder?,
+        _ body: @escaping @Sendable (FrontendRun<Bridge>, CancellationRelay) async throws -> Value
+    ) async throws -> Value {
         let relay = CancellationRelay()
         // A task of its own is not cancelled with ours: the frontend gets a moment to end by itself first.
         let work = Task {
-            try await run(executable, request, bridge, relay)
+            if relay.isCancelled { throw CancellationError() }
+            return try await withProcess(program) { process in
+                let session = FrontendSession(
+                    process: process,
+                    bridge: bridge,
+                    timeouts: timeouts,
+                    limits: limits,
+                    recorder: recorder
+                )
+                let run = FrontendRun(
+                    program: program,
+                    session: session,
+                    process: process,
+                    bridge: bridge,
+                    timeouts: timeouts
+                )
+                return try await body(run, relay)
+            }
         }
         return try await withTaskCancellationHandler {
             try await work.value
@@ -53,70 +132,36 @@ package struct FrontendHost: Sendable {
         }
     }
 
-    private func run<Bridge: FrontendBridge>(
-        _ executable: FrontendExecutable,
-        _ request: FrontendBuildRequest<Bridge.Ref>,
-        _ bridge: Bridge,
-        _ relay: CancellationRelay
-    ) async throws -> FrontendResult<Bridge.Ref> {
-        let spec = try await spec(for: executable)
-        if relay.isCancelled { throw CancellationError() }
+    /// Starts a frontend's process in its sandbox and lends it, without speaking with it.
+    ///
+    /// When `body` returns, throws or is cancelled, the process is killed if it still runs, and nothing of it is left.
+    ///
+    /// - Throws: `notStarted`, and what `body` throws.
+    package func withProcess<Value>(
+        _ program: FrontendProgram,
+        _ body: (SandboxProcess) async throws -> Value
+    ) async throws -> Value {
+        var spec: SandboxSpec
         do {
-            return try await launcher.withProcess(spec) { process in
-                let session = FrontendSession(
-                    process: process,
-                    bridge: bridge,
-                    timeouts: timeouts,
-                    limits: limits
-                )
-                let run = FrontendRun(
-                    executable: executable,
-                    session: session,
-                    process: process,
-                    bridge: bridge,
-                    timeouts: timeouts
-                )
-                return try await run.result(engine: engine, request: request, relay: relay)
-            }
+            spec = try await blocking { try program.sandboxSpec() }
+        } catch {
+            throw notStarted(program, error, fault: program.isBundled ? .environment : .input)
+        }
+        if let resources { spec.resourceLimits = resources }
+        do {
+            return try await launcher.withProcess(spec, body)
         } catch let error as SandboxError {
-            throw FrontendHostError(
-                .notStarted,
-                "F115 \(executable.name) cannot be started: \(error)",
-                fault: error.fault,
-                cause: error
-            )
+            throw notStarted(program, error, fault: error.fault)
         }
     }
 
-    /// The sandbox of a frontend.
-    ///
-    /// Opened before it starts: what is checked is what runs.
-    private func spec(for executable: FrontendExecutable) async throws -> SandboxSpec {
-        do {
-            return try await blocking { [resources] in
-                let path = FilePath(executable.path)
-                let file = try Descriptor.open(host: path)
-                var spec = SandboxSpec.frontend(
-                    executable: file,
-                    arguments: [executable.name],
-                    libraries: try SharedLibraries(of: path).mounts
-                )
-                if let resources { spec.resourceLimits = resources }
-                // Helps frontends to be deterministic; nothing of the engine's own environment is passed on.
-                spec.environment = [
-                    "HOME=/nonexistent", "LC_ALL=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin",
-                    "PYTHONHASHSEED=0", "SWIFT_DETERMINISTIC_HASHING=1", "TZ=UTC",
-                ]
-                return spec
-            }
-        } catch {
-            throw FrontendHostError(
-                .notStarted,
-                "F115 \(executable.name) cannot be started: \(error)",
-                fault: executable.isBundled ? .environment : .input,
-                cause: error
-            )
-        }
+    private func notStarted(_ program: FrontendProgram, _ error: any Error, fault: Fault) -> FrontendHostError {
+        FrontendHostError(
+            .notStarted,
+            "F115 \(program.name) cannot be started: \(error)",
+            fault: fault,
+            cause: error
+        )
     }
 }
 

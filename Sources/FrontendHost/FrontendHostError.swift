@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import FrontendProtocol
 package import LinuxSystem
 
 /// Why a frontend could not be used or did not bring a result.
@@ -45,12 +46,21 @@ package struct FrontendHostError: Error, CustomStringConvertible, FaultClassifie
     package let message: String
     package let cause: (any Error)?
     package let fault: Fault
+    /// What kind of error the frontend answered its work with; set for ``Code/buildFailed`` alone.
+    package let kind: ProtocolFailure.Kind?
 
-    package init(_ code: Code, _ message: String, fault: Fault, cause: (any Error)? = nil) {
+    package init(
+        _ code: Code,
+        _ message: String,
+        fault: Fault,
+        cause: (any Error)? = nil,
+        kind: ProtocolFailure.Kind? = nil
+    ) {
         self.code = code
         self.message = message
         self.fault = fault
         self.cause = cause
+        self.kind = kind
     }
 
     package var description: String { message }

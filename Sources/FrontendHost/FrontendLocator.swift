@@ -12,8 +12,8 @@ package import SystemPackage
 /// the built-in `dockerfile`. `docker/dockerfile` with any tag means the built-in one. Nothing is ever fetched here.
 package struct FrontendLocator: Sendable {
     /// A frontend that was chosen.
-    package struct Choice: Sendable, Hashable {
-        package let executable: FrontendExecutable
+    package struct Choice: Sendable {
+        package let program: FrontendProgram
         /// The whole directive or argument that chose it, for the frontend.
         package let commandLine: String?
     }
@@ -70,18 +70,18 @@ package struct FrontendLocator: Sendable {
         file: [UInt8]
     ) throws(FrontendHostError) -> Choice {
         if let requested {
-            return Choice(executable: try executable(requested), commandLine: nil)
+            return Choice(program: try executable(requested), commandLine: nil)
         }
         if let syntaxArgument, !syntaxArgument.isEmpty {
             let reference = String(syntaxArgument.prefix { $0 != " " })
             let name = try name(reference, from: "build argument BUILDKIT_SYNTAX")
-            return Choice(executable: try executable(name), commandLine: syntaxArgument)
+            return Choice(program: try executable(name), commandLine: syntaxArgument)
         }
         if let directive = SyntaxDirective.detect(file) {
             let name = try name(directive.reference, from: "\(fileName):\(directive.line)")
-            return Choice(executable: try executable(name), commandLine: directive.commandLine)
+            return Choice(program: try executable(name), commandLine: directive.commandLine)
         }
-        return Choice(executable: try executable(Self.builtIn), commandLine: nil)
+        return Choice(program: try executable(Self.builtIn), commandLine: nil)
     }
 
     /// The local name behind a reference of a build file.
@@ -125,7 +125,7 @@ package struct FrontendLocator: Sendable {
     }
 
     /// The executable of a path or a local name.
-    private func executable(_ text: String) throws(FrontendHostError) -> FrontendExecutable {
+    private func executable(_ text: String) throws(FrontendHostError) -> FrontendProgram {
         if text.contains("/") {
             let path = FilePath(text)
             guard isExecutable(path) else {
@@ -135,15 +135,18 @@ package struct FrontendLocator: Sendable {
                     fault: .input
                 )
             }
-            let name = path.lastComponent?.string ?? text
-            return FrontendExecutable(name: name, path: path.string, isBundled: false)
+            do {
+                return try FrontendProgram(file: path)
+            } catch {
+                throw FrontendHostError(.unknownFrontend, "F202 --frontend \(text): \(error)", fault: .input)
+            }
         }
         let directories = (home.map { [$0] } ?? []) + searchPath
         for (index, directory) in directories.enumerated() {
             let path = directory.appending(Self.prefix + text)
             guard isExecutable(path) else { continue }
             let isBundled = home != nil && index == 0
-            return FrontendExecutable(name: text, path: path.string, isBundled: isBundled)
+            return FrontendProgram(name: text, content: .file(path), isBundled: isBundled)
         }
         let places = directories.map(\.string).joined(separator: ", ")
         throw FrontendHostError(

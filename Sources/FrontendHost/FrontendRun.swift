@@ -7,21 +7,49 @@ internal import Sandbox
 
 /// One run of a frontend's process around its session: start of the threads, shutdown, and the error's text.
 struct FrontendRun<Bridge: FrontendBridge>: Sendable {
-    let executable: FrontendExecutable
+    let program: FrontendProgram
     let session: FrontendSession<Bridge>
     let process: SandboxProcess
     let bridge: Bridge
     let timeouts: FrontendTimeouts
 
-    /// Runs the build.
+    /// Has the frontend do a build.
     ///
     /// When this returns, threads and tasks are gone, and the process is.
+    ///
+    /// - Returns: The result, and the members of the answer it was made of.
     func result(
         engine: Wire.Program,
         request: FrontendBuildRequest<Bridge.Ref>,
         relay: CancellationRelay
-    ) async throws -> FrontendResult<Bridge.Ref> {
-        let build = try wireRequest(request)
+    ) async throws -> (result: FrontendResult<Bridge.Ref>, answer: WireObject) {
+        let build = try request.wire(refs: session.refs)
+        return try await perform(build, engine: engine, deadline: request.deadline, relay: relay) {
+            answer throws(SessionFailure) in
+            let frontend = session.frontend ?? Wire.Program(name: program.name, version: "")
+            return (try session.refs.take(answer, of: frontend), answer.members)
+        }
+    }
+
+    /// Asks the frontend about a build file; otherwise as ``result(engine:request:relay:)``.
+    func answer<Answer: WorkAnswer>(
+        engine: Wire.Program,
+        request: FrontendBuildRequest<Bridge.Ref>,
+        relay: CancellationRelay
+    ) async throws -> Answer {
+        let work = Wire.Describe<Answer>(build: try request.wire(refs: session.refs))
+        return try await perform(work, engine: engine, deadline: request.deadline, relay: relay) {
+            answer throws(SessionFailure) in answer
+        }
+    }
+
+    private func perform<Work: WireRequest, Value: Sendable>(
+        _ work: Work,
+        engine: Wire.Program,
+        deadline: Duration?,
+        relay: CancellationRelay,
+        accept: (Work.Answer) throws(SessionFailure) -> Value
+    ) async throws -> Value {
         let exit = Task { [process] in try await process.wait() }
         let threads: (reader: DedicatedThread, writer: DedicatedThread, errors: DedicatedThread)
         do {
@@ -30,24 +58,23 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
             process.kill()
             throw FrontendHostError(
                 .notStarted,
-                "F115 \(executable.name) cannot be started: \(error)",
+                "F115 \(program.name) cannot be started: \(error)",
                 fault: .environment,
                 cause: error
             )
         }
         let outcome = await withTaskGroup(of: Void.self) { group in
-            group.addTask { await session.watch(deadline: request.deadline) }
+            group.addTask { await session.watch(deadline: deadline) }
             group.addTask {
                 await threads.reader.join()
                 await outputEnded(exit)
             }
             relay.onCancel { cancel() }
-            let outcome: Result<FrontendResult<Bridge.Ref>, any Error>
+            let outcome: Result<Value, any Error>
             do {
-                let result = try await session.converse(engine: engine, build: build) {
-                    answer throws(SessionFailure) in try self.result(of: answer)
-                }
-                outcome = .success(result)
+                outcome = .success(
+                    try await session.converse(engine: engine, expected: expected, work: work, accept: accept)
+                )
                 await shutDown(exit)
             } catch {
                 outcome = .failure(error)
@@ -60,6 +87,11 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
         await threads.writer.join()
         await threads.errors.join()
         return try await finish(outcome, exit, relay)
+    }
+
+    /// What a packaged frontend must call itself.
+    private var expected: Wire.Program? {
+        program.version.map { Wire.Program(name: program.name, version: $0) }
     }
 
     // MARK: The end of the process
@@ -121,11 +153,11 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
 
     // MARK: The outcome
 
-    private func finish(
-        _ outcome: Result<FrontendResult<Bridge.Ref>, any Error>,
+    private func finish<Value>(
+        _ outcome: Result<Value, any Error>,
         _ exit: Task<SandboxResult, any Error>,
         _ relay: CancellationRelay
-    ) async throws -> FrontendResult<Bridge.Ref> {
+    ) async throws -> Value {
         let status = await exit.result
         do {
             if case .success(let status) = status, status.isOutOfMemory {
@@ -140,71 +172,6 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
             if case .failure(let error as SandboxError) = status { throw error }
             throw hostError(error, try? status.get())
         }
-    }
-
-    /// Takes the refs of a result out of the table: they are the caller's from now on.
-    private func result(
-        of answer: Wire.Build.Answer
-    ) throws(SessionFailure) -> FrontendResult<Bridge.Ref> {
-        var platforms: [FrontendResult<Bridge.Ref>.PlatformResult] = []
-        for result in answer.results {
-            if platforms.contains(where: { $0.id == result.id }) {
-                throw SessionFailure(
-                    .malformedResult,
-                    "gave a wrong answer: result of \"build\" has \"\(printable(result.id.utf8))\" twice"
-                )
-            }
-            let ref: Bridge.Ref?
-            do throws(ProtocolFailure) {
-                ref = try session.refs.find(result.ref)
-            } catch {
-                throw SessionFailure(
-                    .malformedResult,
-                    "gave a wrong answer: in the result of \"build\", \(error.message)"
-                )
-            }
-            platforms.append(
-                .init(
-                    id: result.id,
-                    platform: result.platform,
-                    ref: ref,
-                    config: result.config,
-                    metadata: result.metadata
-                )
-            )
-        }
-        session.refs.forget(Set(answer.results.compactMap(\.ref)))
-        return FrontendResult(
-            frontend: session.frontend ?? Wire.Program(name: executable.name, version: ""),
-            platforms: platforms,
-            isIndex: answer.isIndex,
-            metadata: answer.metadata
-        )
-    }
-
-    private func wireRequest(
-        _ request: FrontendBuildRequest<Bridge.Ref>
-    ) throws -> Wire.Build {
-        var inputs: [String: Wire.Input] = [:]
-        for (name, input) in request.inputs {
-            let definition = try input.definition?.serialized()
-            inputs[name] = Wire.Input(
-                ref: try input.ref.map { try session.refs.add($0, isLent: true) },
-                definition: definition.map { .protobuf($0) }
-            )
-        }
-        return Wire.Build(
-            fileName: request.fileName,
-            fileContent: request.fileContent,
-            options: request.options,
-            inputs: inputs,
-            workerPlatforms: request.workerPlatforms,
-            commandLine: request.commandLine,
-            deadlineMilliseconds: request.deadline.map {
-                let parts = $0.components
-                return parts.seconds &* 1000 &+ parts.attoseconds / 1_000_000_000_000_000
-            }
-        )
     }
 
     // MARK: Errors
@@ -228,7 +195,7 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
         return FrontendHostError(
             failure.code,
             lines.joined(separator: "\n"),
-            fault: executable.isBundled ? .defect : .input
+            fault: program.isBundled ? .defect : .input
         )
     }
 
@@ -246,15 +213,15 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
         let fault: Fault =
             switch failure.kind {
             case .unavailable, .timeout: .environment
-            case .internalError: executable.isBundled ? .defect : .input
+            case .internalError: program.isBundled ? .defect : .input
             default: (cause as? any FaultClassified)?.fault ?? .input
             }
-        return FrontendHostError(.buildFailed, failure.message, fault: fault, cause: cause)
+        return FrontendHostError(.buildFailed, failure.message, fault: fault, cause: cause, kind: failure.kind)
     }
 
     /// The frontend's name and version, as far as they are known.
     private var name: String {
-        guard let frontend = session.frontend else { return executable.name }
+        guard let frontend = session.frontend else { return program.name }
         let text = "\(frontend.name) \(frontend.version)"
         return printable(text.utf8.prefix(200))
     }

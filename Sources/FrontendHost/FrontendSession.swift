@@ -24,7 +24,7 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
     enum Phase: String, Sendable {
         /// `initialize` is not answered yet; ``build`` follows.
         case handshake
-        /// `build` is asked; ``finished`` follows.
+        /// The work is asked for; ``finished`` follows.
         case build
         /// The result is here; the process should exit.
         case finished
@@ -57,22 +57,28 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
     private let limits: ProtocolLimits
     private let outgoing = OutgoingQueue()
     private let handler: RequestHandler<Bridge>
+    private let recorder: SessionRecorder?
     private let state: Mutex<State>
 
+    /// - Parameter recorder: Hears everything that decides the result.
     init(
         process: SandboxProcess,
         bridge: Bridge,
         timeouts: FrontendTimeouts,
-        limits: ProtocolLimits
+        limits: ProtocolLimits,
+        recorder: SessionRecorder? = nil
     ) {
         self.process = process
         self.bridge = bridge
         self.timeouts = timeouts
         self.limits = limits
+        self.recorder = recorder
         handler = RequestHandler(bridge: bridge, limits: limits, outgoing: outgoing)
         state = Mutex(State(connection: ProtocolConnection(role: .engine, limits: limits)))
         errors = StandardErrorCapture { line in
-            bridge.log(FrontendLogEntry(origin: .standardError, level: .info, text: line))
+            let entry = FrontendLogEntry(origin: .standardError, level: .info, text: line)
+            recorder?.add(entry)
+            bridge.log(entry)
         }
     }
 
@@ -92,24 +98,42 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
 
     // MARK: The conversation
 
-    /// Shakes hands, asks for the build and gives its answer.
+    /// Shakes hands, asks for the work and gives its answer.
     ///
-    /// - `accept`: Checks the answer while it still belongs to the build.
-    ///
-    /// - Throws: ``SessionFailure``; `ProtocolFailure` when the frontend answers `build` with an
-    ///   error.
-    func converse<Value>(
+    /// - Parameters:
+    ///   - expected: What the frontend must call itself; `nil` accepts any.
+    ///   - work: `build`, or a question that is asked only when the frontend provides it.
+    ///   - accept: Checks the answer while it still belongs to the session.
+    /// - Throws: ``SessionFailure``; `ProtocolFailure` when the frontend answers the work with an error, or does not
+    ///   provide it.
+    func converse<Work: WireRequest, Value>(
         engine: Wire.Program,
-        build: Wire.Build,
-        accept: (Wire.Build.Answer) throws(SessionFailure) -> Value
+        expected: Wire.Program?,
+        work: Work,
+        accept: (Work.Answer) throws(SessionFailure) -> Value
     ) async throws -> Value {
         let hello = try await greet(engine)
+        if let expected, hello.frontend != expected {
+            throw fail(
+                SessionFailure(
+                    .incompatible,
+                    """
+                    says that it is \(printable("\(hello.frontend.name) \(hello.frontend.version)".utf8.prefix(200))), \
+                    but its package is \(expected.name) \(expected.version)
+                    """
+                )
+            )
+        }
         state.withLock { state in
             state.frontend = hello.frontend
             state.phase = .build
             state.lastActivity = .now
         }
-        let answer = try await call(build)
+        guard Work.method == .build || hello.provides.contains(Work.method.rawValue) else {
+            let program = printable("\(hello.frontend.name) \(hello.frontend.version)".utf8.prefix(200))
+            throw ProtocolFailure(.unsupported, "\(program) does not answer \"\(Work.method.rawValue)\"")
+        }
+        let answer = try await call(work)
         let value: Value
         do throws(SessionFailure) {
             value = try accept(answer)
@@ -121,12 +145,7 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
     }
 
     private func greet(_ engine: Wire.Program) async throws -> Wire.Initialize.Answer {
-        let request = Wire.Initialize(
-            engine: engine,
-            capabilities: bridge.capabilities,
-            llbCapabilities: bridge.llbCapabilities.sorted(),
-            limits: limits
-        )
+        let request = Wire.Initialize(engine: engine, bridge: bridge, limits: limits)
         let hello: Wire.Initialize.Answer
         do {
             hello = try await call(request)
@@ -300,6 +319,8 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
             state.withLock { $0.waiting.removeValue(forKey: id) }?.resume(returning: answer)
         case .request(let id, let method, let params): start(id, method, params)
         case .refused(let method, _, let bytes):
+            // Whether a limit is met depends on who was faster.
+            recorder?.spoil()
             state.withLock { $0.lastMethod = String(method.prefix(80)) }
             send(bytes)
         case .notification(let method, let params): notice(method, params)
@@ -313,6 +334,7 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
                 // The task takes the lock before it ends, so it is listed by then.
                 state.handlers[id] = Task {
                     await handler.answer(method, params) { result, cause in
+                        recorder?.add(method, params, result)
                         answer(id, result, cause)
                     }
                 }
@@ -356,12 +378,14 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
         case .log:
             guard let log = try? Wire.Log(params: params) else { return }
             guard admit({ $0.logByteCount += log.message.utf8.count + 1 }) else { return }
-            bridge.log(
-                FrontendLogEntry(origin: .message, level: log.level, text: log.message)
-            )
+            let entry = FrontendLogEntry(origin: .message, level: log.level, text: log.message)
+            recorder?.add(entry)
+            bridge.log(entry)
         case .diagnostic:
             guard let diagnostic = try? Diagnostic(params: params) else { return }
-            if admit({ $0.noticeCount += 1 }) { bridge.diagnostic(diagnostic) }
+            guard admit({ $0.noticeCount += 1 }) else { return }
+            recorder?.add(diagnostic)
+            bridge.diagnostic(diagnostic)
         case .progress:
             guard let progress = try? Wire.Progress(params: params) else { return }
             if admit({ $0.noticeCount += 1 }) { bridge.progress(progress) }
@@ -391,7 +415,9 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
     /// Adds a line of the host's own to the log.
     func tell(_ text: String) {
         let name = frontend?.name ?? "the frontend"
-        bridge.log(FrontendLogEntry(origin: .host, level: .warning, text: "\(name) \(text)"))
+        let entry = FrontendLogEntry(origin: .host, level: .warning, text: "\(name) \(text)")
+        recorder?.add(entry)
+        bridge.log(entry)
     }
 
     // MARK: Time
@@ -463,5 +489,17 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
         at now: ContinuousClock.Instant
     ) -> Duration {
         state.connection.owedCount > 0 ? .zero : now - state.lastActivity
+    }
+}
+
+extension Wire.Initialize {
+    /// What an engine says first.
+    init(engine: Wire.Program, bridge: some FrontendBridge, limits: ProtocolLimits) {
+        self.init(
+            engine: engine,
+            capabilities: bridge.capabilities,
+            llbCapabilities: bridge.llbCapabilities.sorted(),
+            limits: limits
+        )
     }
 }

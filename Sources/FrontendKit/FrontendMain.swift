@@ -14,8 +14,8 @@ internal import Glibc
 /// handler runs on threads of the SDK, and so do its child tasks, so it may ask several things at once. What it throws ends
 /// the build: a ``BuildError`` with its text as it is, another failure of the session with the engine's text.
 ///
-/// A sandbox without `/proc` is no place for libdispatch: do not use `Task { }`, `Task.sleep` or dispatch queues in a
-/// handler, but task groups and `async let`.
+/// A sandbox need not have a `/proc`, which libdispatch cannot do without: do not use `Task { }`, `Task.sleep` or dispatch
+/// queues in a handler, but task groups and `async let`.
 public enum FrontendMain {
     /// What to do with a build.
     public typealias Handler =
@@ -30,7 +30,13 @@ public enum FrontendMain {
     ///
     /// - `name`: The frontend's name, the same in its package and here.
     /// - `version`: Its own version, as semantic versioning has it.
-    public static func run(name: String, version: String, handler: @escaping Handler) -> Never {
+    /// - `questions`: What it answers about a build file besides building it.
+    public static func run(
+        name: String,
+        version: String,
+        questions: FrontendQuestions = FrontendQuestions(),
+        handler: @escaping Handler
+    ) -> Never {
         if CommandLine.arguments.dropFirst().contains("--version") {
             complain("\(name) \(version)")
             exit(0)
@@ -52,7 +58,8 @@ public enum FrontendMain {
             channel: channel,
             program: program,
             executor: executor,
-            handler: handler
+            handler: handler,
+            questions: questions
         )
         exit(server.serve())
     }

@@ -3,16 +3,18 @@
 internal import FrontendProtocol
 internal import Synchronization
 
-/// The frontend's side of a session: answers `initialize` and `build`, sees to `cancel` and to the end.
+/// The frontend's side of a session: answers `initialize` and the work request, sees to `cancel` and to the end.
 final class FrontendServer: Sendable {
     private struct State {
         var hello: Wire.Initialize?
-        var build: (id: Int, task: Task<Void, Never>)?
+        /// The one work request, a build or a question.
+        var work: (id: Int, task: Task<Void, Never>)?
     }
 
     private let channel: ProtocolChannel
     private let program: Wire.Program
     private let handler: FrontendMain.Handler
+    private let questions: FrontendQuestions
     private let executor: FrontendExecutor
     private let state = Mutex(State())
 
@@ -20,12 +22,14 @@ final class FrontendServer: Sendable {
         channel: ProtocolChannel,
         program: Wire.Program,
         executor: FrontendExecutor,
-        handler: @escaping FrontendMain.Handler
+        handler: @escaping FrontendMain.Handler,
+        questions: FrontendQuestions
     ) {
         self.channel = channel
         self.program = program
         self.executor = executor
         self.handler = handler
+        self.questions = questions
     }
 
     /// Serves until the engine closes its end.
@@ -45,14 +49,17 @@ final class FrontendServer: Sendable {
         switch event {
         case .request(let id, Method.initialize.rawValue, let params):
             channel.answer(id, with: initialize(params))
-        case .request(let id, Method.build.rawValue, let params): build(id, params)
-        case .request(let id, let method, _):
-            let failure = ProtocolFailure(.unsupported, "no method \"\(method)\" in this frontend")
-            channel.answer(id, with: .failure(failure))
+        case .request(let id, let method, let params):
+            if let answer = work(for: method) {
+                start(id, method, params, answer)
+            } else {
+                let failure = ProtocolFailure(.unsupported, "no method \"\(method)\" in this frontend")
+                channel.answer(id, with: .failure(failure))
+            }
         case .notification(Method.cancel.rawValue, let params):
             guard let cancel = try? Wire.Cancel(params: params) else { return }
-            let build = state.withLock { $0.build }
-            if let build, Int64(build.id) == cancel.id { build.task.cancel() }
+            let work = state.withLock { $0.work }
+            if let work, Int64(work.id) == cancel.id { work.task.cancel() }
         default: return
         }
     }
@@ -70,13 +77,30 @@ final class FrontendServer: Sendable {
             }
             channel.adopt(request.limits)
             state.withLock { $0.hello = request }
-            return .success(Wire.Initialize.Answer(version: version, frontend: program).members)
+            let hello = Wire.Initialize.Answer(
+                version: version,
+                frontend: program,
+                provides: questions.methods.map(\.rawValue)
+            )
+            return .success(hello.members)
         } catch {
             return .failure(error)
         }
     }
 
-    private func build(_ id: Int, _ params: WireObject) {
+    /// What answers a work request; `nil` for a method that is none here.
+    private func work(for name: String) -> FrontendQuestions.Handler<WireObject>? {
+        guard let method = Method(rawValue: name) else { return nil }
+        guard method == .build else { return questions.handler(for: method) }
+        return { [handler] session, request in try await handler(session, request).wire.members }
+    }
+
+    private func start(
+        _ id: Int,
+        _ method: String,
+        _ params: WireObject,
+        _ work: @escaping FrontendQuestions.Handler<WireObject>
+    ) {
         let request: BuildRequest
         do throws(ProtocolFailure) {
             request = try BuildRequest(Wire.Build(params: params))
@@ -86,25 +110,25 @@ final class FrontendServer: Sendable {
         }
         let refusal = state.withLock { state -> ProtocolFailure? in
             guard let hello = state.hello else {
-                return ProtocolFailure(.invalidParams, "\"build\" before \"initialize\"")
+                return ProtocolFailure(.invalidParams, "\"\(method)\" before \"initialize\"")
             }
-            guard state.build == nil else {
-                return ProtocolFailure(.unsupported, "one process does one build")
+            guard state.work == nil else {
+                return ProtocolFailure(.unsupported, "one process does one piece of work")
             }
             let session = FrontendSession(channel: channel, hello: hello)
             let task = Task(executorPreference: executor) {
-                await self.answer(id, request, session)
+                await self.answer(id) { try await work(session, request) }
             }
-            state.build = (id, task)
+            state.work = (id, task)
             return nil
         }
         if let refusal { channel.answer(id, with: .failure(refusal)) }
     }
 
-    private func answer(_ id: Int, _ request: BuildRequest, _ session: FrontendSession) async {
+    private func answer(_ id: Int, _ work: () async throws -> WireObject) async {
         do {
-            let result = try await handler(session, request)
-            channel.answer(id, with: .success(result.wire.members))
+            let result = try await work()
+            channel.answer(id, with: .success(result))
         } catch {
             channel.answer(id, with: .failure(failure(of: error)))
         }

@@ -179,6 +179,47 @@ public final class FrontendSession: Sendable {
         return ResolvedImage(name: found, digest: image.digest, config: config)
     }
 
+    // MARK: Other frontends
+
+    /// Has another frontend do a build; the trees of its result belong to this session.
+    ///
+    /// The project must allow the call: `permissions.frontends` of this frontend's package names the other one.
+    ///
+    /// - Parameters:
+    ///   - name: The frontend, as the project calls it.
+    ///   - file: A build file for it; `nil` is this build's own.
+    ///   - options: As a user would give them, such as `target` and `build-arg:NAME`.
+    ///   - inputs: Named trees for it to build upon.
+    /// - Throws: `ProtocolFailure`: `denied` when the call is not allowed, otherwise what the other frontend answered.
+    public func build(
+        with name: String,
+        file: (name: String, content: [UInt8])? = nil,
+        options: [String: String] = [:],
+        inputs: [String: Ref] = [:]
+    ) async throws -> BuildResult {
+        let answer = try await channel.call(
+            Wire.SolveFrontend(
+                name: name,
+                file: file.map { Wire.SolveFrontend.File(name: $0.name, content: $0.content) },
+                options: options,
+                inputs: inputs.mapValues { Wire.Input(ref: $0.id) }
+            )
+        )
+        return BuildResult(
+            platforms: answer.results.map { result in
+                BuildResult.PlatformResult(
+                    id: result.id,
+                    platform: result.platform,
+                    tree: Ref(id: result.ref),
+                    config: result.config,
+                    metadata: result.metadata
+                )
+            },
+            isIndex: answer.isIndex,
+            metadata: answer.metadata
+        )
+    }
+
     // MARK: Telling
 
     /// Adds a line to the build's log.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import OCI
+
 /// Writes a message's JSON, without white space and in the order of its members.
 struct JSONWriter {
     private(set) var text: [UInt8] = []
@@ -65,6 +67,20 @@ extension WireObject {
         var writer = JSONWriter { bytes in ["base64": .string(base64(bytes))] }
         writer.write(self)
         return writer.text
+    }
+
+    /// The object as JSON text.
+    ///
+    /// - Parameter announce: Takes a byte string aside and gives the object that stands for it in the text.
+    package func json(announcing announce: @escaping (_ bytes: [UInt8]) -> WireObject) -> [UInt8] {
+        var writer = JSONWriter(announce: announce)
+        writer.write(self)
+        return writer.text
+    }
+
+    /// Names the members and byte strings, in their order, by one digest.
+    package var digest: Digest {
+        Digest.of(json { bytes in ["sha256": .string(Digest.of(bytes).hex)] })
     }
 }
 

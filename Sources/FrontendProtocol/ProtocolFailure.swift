@@ -101,7 +101,7 @@ extension ProtocolFailure {
     private static let sharedCode: Int64 = -32000
 
     /// The value of an answer's `error` member.
-    var members: WireObject {
+    package var members: WireObject {
         let code: Int64 =
             switch kind {
             case .invalidParams: -32602

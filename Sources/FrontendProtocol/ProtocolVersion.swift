@@ -87,6 +87,10 @@ package enum Method: String, Sendable, Hashable, CaseIterable {
     case initialize
     /// Engine to frontend: do the work.
     case build
+    /// Engine to frontend, in place of `build`: a question about the build file.
+    case describeTargets = "describe/targets"
+    case describeOutline = "describe/outline"
+    case lint, convert
     case solve
     case evaluate
     case releaseRef

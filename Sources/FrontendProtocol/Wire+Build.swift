@@ -71,12 +71,7 @@ extension Wire {
             fileName = try file.string("name")
             fileContent = try file.bytes("content")
             options = try members.stringMap("options")
-            inputs = [:]
-            if let reader = try members.optionalObject("inputs") {
-                for member in reader.object.members {
-                    inputs[member.name] = try Input(members: reader.reader(member.name))
-                }
-            }
+            inputs = try members.inputs()
             workerPlatforms = []
             for reader in try members.objects("workerPlatforms") {
                 workerPlatforms.append(try Platform(members: reader))
@@ -181,6 +176,18 @@ extension Wire {
             members["config"] = config.map { .bytes($0) }
             return members
         }
+    }
+}
+
+extension MemberReader {
+    /// The member `inputs`; empty when it is missing.
+    func inputs() throws(MemberError) -> [String: Wire.Input] {
+        var inputs: [String: Wire.Input] = [:]
+        guard let reader = try optionalObject("inputs") else { return inputs }
+        for member in reader.object.members {
+            inputs[member.name] = try Wire.Input(members: reader.reader(member.name))
+        }
+        return inputs
     }
 }
 

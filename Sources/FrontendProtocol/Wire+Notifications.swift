@@ -193,10 +193,7 @@ public struct Diagnostic: WireNotification {
         detail = try members.optionalStrings("detail") ?? []
         url = try members.optionalString("url")
         fileName = try members.optionalString("file")
-        ranges = []
-        for reader in try members.optionalObjects("ranges") ?? [] {
-            ranges.append(try TextRange(members: reader))
-        }
+        ranges = try members.ranges()
     }
 
     package var members: WireObject {

@@ -90,40 +90,57 @@ extension Wire {
         package var members: WireObject { ["ref": .string(ref)] }
     }
 
-    /// Runs another frontend.
-    ///
-    /// Declared in 1.0; an engine offers it by the capability `frontend.solve`.
+    /// Has another frontend do a build; an engine offers it by the capability `frontend.solve`.
     package struct SolveFrontend: WireRequest {
         package typealias Answer = Build.Answer
         package static let method = Method.frontendSolve
 
+        /// A build file for the other frontend.
+        package struct File: WireRepresentable {
+            package var name: String
+            package var content: [UInt8]
+
+            package init(name: String, content: [UInt8]) {
+                self.name = name
+                self.content = content
+            }
+
+            package init(members: MemberReader) throws(MemberError) {
+                name = try members.string("name")
+                content = try members.bytes("content")
+            }
+
+            package var members: WireObject { ["name": .string(name), "content": .bytes(content)] }
+        }
+
+        /// The frontend, as the project calls it.
         package var name: String
+        /// `nil` is the caller's own.
+        package var file: File?
         package var options: [String: String]
+        /// Trees of the caller.
         package var inputs: [String: Input]
 
-        package init(name: String, options: [String: String], inputs: [String: Input]) {
+        package init(name: String, file: File? = nil, options: [String: String], inputs: [String: Input]) {
             self.name = name
+            self.file = file
             self.options = options
             self.inputs = inputs
         }
 
         package init(members: MemberReader) throws(MemberError) {
             name = try members.string("name")
+            if let reader = try members.optionalObject("buildFile") { file = try File(members: reader) }
             options = try members.stringMap("options")
-            inputs = [:]
-            if let reader = try members.optionalObject("inputs") {
-                for member in reader.object.members {
-                    inputs[member.name] = try Input(members: reader.reader(member.name))
-                }
-            }
+            inputs = try members.inputs()
         }
 
         package var members: WireObject {
-            [
-                "name": .string(name),
-                "options": .object(WireObject(sorted: options)),
-                "inputs": .object(WireObject(sorted: inputs.mapValues { .object($0.members) })),
-            ]
+            var members: WireObject = ["name": .string(name)]
+            members["buildFile"] = file.map { .object($0.members) }
+            members["options"] = .object(WireObject(sorted: options))
+            members["inputs"] = .object(WireObject(sorted: inputs.mapValues { .object($0.members) }))
+            return members
         }
     }
 }

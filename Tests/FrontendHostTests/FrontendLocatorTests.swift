@@ -39,9 +39,9 @@ struct FrontendLocatorTests {
     func `means the built-in frontend`(_ file: String) throws {
         try withFrontends { locator, path in
             let choice = try locator.choose(fileName: "Dockerfile", file: Array(file.utf8))
-            #expect(choice.executable.name == "dockerfile")
-            #expect(choice.executable.isBundled)
-            #expect(choice.executable.path == "\(path)/home/kiln-frontend-dockerfile")
+            #expect(choice.program.name == "dockerfile")
+            #expect(choice.program.isBundled)
+            #expect(choice.program.content == .file(path.appending("home/kiln-frontend-dockerfile")))
         }
     }
 
@@ -49,20 +49,20 @@ struct FrontendLocatorTests {
         try withFrontends { locator, path in
             let file = Array("# syntax=acme/other".utf8)
             let byName = try locator.choose(requested: "acme", fileName: "f", file: file)
-            #expect(byName.executable.path == "\(path)/more/kiln-frontend-acme")
-            #expect(!byName.executable.isBundled)
+            #expect(byName.program.content == .file(path.appending("more/kiln-frontend-acme")))
+            #expect(!byName.program.isBundled)
             let byPath = try locator.choose(
                 requested: "\(path)/more/kiln-frontend-acme",
                 fileName: "f",
                 file: file
             )
-            #expect(byPath.executable.name == "kiln-frontend-acme")
+            #expect(byPath.program.name == "kiln-frontend-acme")
             let byArgument = try locator.choose(
                 syntaxArgument: "docker/dockerfile:1 x",
                 fileName: "f",
                 file: file
             )
-            #expect(byArgument.executable.name == "dockerfile")
+            #expect(byArgument.program.name == "dockerfile")
             #expect(byArgument.commandLine == "docker/dockerfile:1 x")
         }
     }

@@ -97,10 +97,9 @@ func misbehave(
         resources: resources
     )
     let mark = randomToken(count: 12)
-    let executable = FrontendExecutable(
+    let program = FrontendProgram(
         name: "bad-\(mark)",
-        path: fixture.products.appending("kiln-frontend-bad").string,
-        isBundled: false
+        content: .file(fixture.products.appending("kiln-frontend-bad"))
     )
     let request = FrontendBuildRequest<Int>(
         fileName: "Buildfile",
@@ -113,7 +112,7 @@ func misbehave(
     let start = ContinuousClock.now
     let result: Result<FrontendResult<Int>, any Error>
     do {
-        result = .success(try await host.build(executable, request: request, bridge: bridge))
+        result = .success(try await host.build(program, request: request, bridge: bridge))
     } catch {
         result = .failure(error)
     }
@@ -153,7 +152,7 @@ final class RecordingBridge: FrontendBridge {
 
     var record: Record { state.withLock { $0 } }
     var text: String { record.log.map(\.text).joined(separator: "\n") }
-    var capabilities: [EngineCapability] { [.solve, .definitionJSON, .readFile] }
+    var capabilities: [EngineCapability] { [.solve, .evaluate, .definitionJSON, .readFile, .resolveImage] }
 
     func solve(_ definition: LLB.Definition, evaluate: Bool) async throws -> Int? {
         _ = try definition.graph()

@@ -23,9 +23,9 @@ struct HostTests {
             launcher: fixture.launcher,
             engine: .init(name: "test", version: "0")
         ).build(
-            FrontendExecutable(
+            FrontendProgram(
                 name: "dockerfile",
-                path: fixture.products.appending(program).string,
+                content: .file(fixture.products.appending(program)),
                 isBundled: true
             ),
             request: FrontendBuildRequest<Int>(

@@ -183,7 +183,8 @@ struct MisdeedTests {
         _ mode: String,
         _ expected: String
     ) async throws {
-        let outcome = try await misbehave(mode, limits: ProtocolLimits(refs: 5))
+        // Making a million operations takes it a while.
+        let outcome = try await misbehave(mode, limits: ProtocolLimits(refs: 5)) { $0.silence = .seconds(30) }
         #expect(outcome.error?.code == .buildFailed)
         #expect(outcome.error?.message == expected)
         #expect(outcome.bridge.record.released.count == outcome.bridge.record.refCount)

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import DockerfileSyntax
+package import DockerfileSyntax
 internal import LLB
 package import OCI
 
 /// What the linter found in a Dockerfile, and why it cannot be built if it cannot.
 package struct LintReport: Sendable {
-    private let warnings: [LintWarning]
-    private let failure: Failure?
+    package let warnings: [LintWarning]
+    /// Why the Dockerfile cannot be built; `nil` when it can.
+    package let failure: Failure?
     private let source: SourceFile
 
-    private struct Failure: Sendable {
-        var message: String
-        var lines: ClosedRange<Int>?
+    /// An error of the Dockerfile.
+    package struct Failure: Sendable {
+        package var message: String
+        package var lines: ClosedRange<Int>?
     }
 
     /// Converts a Dockerfile for its findings alone; without a target, all stages.

@@ -39,19 +39,20 @@ struct OutlineCapture {
 
 /// What one target of a Dockerfile can be given: arguments, secrets, agents.
 package struct DockerfileOutline: Sendable {
-    struct Entry: Sendable {
-        var name: String
-        var value = ""
-        var description = ""
-        var isRequired = false
-        var lines: ClosedRange<Int>
+    /// One thing it can be given.
+    package struct Entry: Sendable {
+        package var name: String
+        package var value = ""
+        package var description = ""
+        package var isRequired = false
+        package var lines: ClosedRange<Int>
     }
 
-    var name: String
-    var description: String
-    var arguments: [Entry] = []
-    var secrets: [Entry] = []
-    var sockets: [Entry] = []
+    package private(set) var name: String
+    package private(set) var description: String
+    package private(set) var arguments: [Entry] = []
+    package private(set) var secrets: [Entry] = []
+    package private(set) var sockets: [Entry] = []
     var source: [UInt8]
 
     /// Collects what a stage and all it needs have captured.

@@ -5,7 +5,7 @@ package import OCI
 
 /// The stages of a Dockerfile, for those who choose among them.
 package struct TargetList: Sendable {
-    private let stages: [Stage]
+    package let stages: [Stage]
     private let source: [UInt8]
 
     /// Reads a Dockerfile; its base images are not looked at.

@@ -10,9 +10,8 @@ internal import OCI
 /// The frontend for Dockerfiles: reads the file, converts it for every platform, gives the trees and configs back.
 enum DockerfileFrontend {
     static func run() -> Never {
-        FrontendMain.run(name: "dockerfile", version: "1.0.0") { session, request in
-            let build = DockerfileBuild(session: session, request: request)
-            return try await build.explainingErrors { try await build.run() }
+        FrontendMain.run(name: "dockerfile", version: "1.0.0", questions: questions) { session, request in
+            try await answer(session, request) { try await $0.run() }
         }
     }
 }
@@ -119,24 +118,7 @@ struct DockerfileBuild: Sendable {
     }
 
     private func report(_ warnings: [LintWarning]) {
-        for warning in warnings {
-            session.report(
-                Diagnostic(
-                    severity: .warning,
-                    code: warning.rule.name,
-                    message: warning.message,
-                    detail: [warning.rule.summary],
-                    url: warning.rule.url.isEmpty ? nil : warning.rule.url,
-                    fileName: request.fileName,
-                    ranges: [
-                        TextRange(
-                            startLine: warning.lines.lowerBound,
-                            endLine: warning.lines.upperBound
-                        )
-                    ]
-                )
-            )
-        }
+        for warning in warnings { session.report(Diagnostic(warning, fileName: request.fileName)) }
     }
 
     /// Runs a part of the build; what it throws becomes words for the user, with the lines of the file they are about.

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import DockerfileConversion
+internal import DockerfileSyntax
+internal import FrontendKit
+internal import FrontendProtocol
+internal import LLB
+
+extension DockerfileFrontend {
+    /// What can be asked about a Dockerfile besides building it.
+    static var questions: FrontendQuestions {
+        FrontendQuestions(
+            targets: { session, request in try await answer(session, request) { try $0.targets() } },
+            outline: { session, request in try await answer(session, request) { try await $0.outline() } },
+            lint: { session, request in try await answer(session, request) { try await $0.lint() } },
+            convert: { session, request in try await answer(session, request) { try await $0.convert() } }
+        )
+    }
+
+    /// Does one piece of work and puts its errors into words for the user.
+    static func answer<Answer>(
+        _ session: FrontendSession,
+        _ request: BuildRequest,
+        _ body: (DockerfileBuild) async throws -> Answer
+    ) async throws -> Answer {
+        let build = DockerfileBuild(session: session, request: request)
+        return try await build.explainingErrors { try await body(build) }
+    }
+}
+
+extension DockerfileBuild {
+    fileprivate func targets() throws -> TargetsDescription {
+        let stages = try TargetList(parsing: request.fileContent, file: request.fileName).stages
+        return TargetsDescription(
+            targets: stages.enumerated().map { index, stage in
+                TargetsDescription.Target(
+                    name: stage.name,
+                    isDefault: index == stages.count - 1,
+                    description: stage.description.nonEmpty,
+                    base: stage.base.text,
+                    platform: stage.platform.nonEmpty,
+                    ranges: [TextRange(stage.lines)]
+                )
+            }
+        )
+    }
+
+    fileprivate func outline() async throws -> OutlineDescription {
+        let outline = try await conversion(try options(), try options().targetPlatforms.first).run().outline
+        func needs(_ entries: [DockerfileOutline.Entry]) -> [OutlineDescription.Need] {
+            entries.map { entry in
+                OutlineDescription.Need(
+                    name: entry.name,
+                    isRequired: entry.isRequired,
+                    ranges: [TextRange(entry.lines)]
+                )
+            }
+        }
+        return OutlineDescription(
+            name: outline.name.nonEmpty,
+            description: outline.description.nonEmpty,
+            arguments: outline.arguments.map { entry in
+                OutlineDescription.Argument(
+                    name: entry.name,
+                    description: entry.description.nonEmpty,
+                    value: entry.value.nonEmpty,
+                    ranges: [TextRange(entry.lines)]
+                )
+            },
+            secrets: needs(outline.secrets),
+            ssh: needs(outline.sockets)
+        )
+    }
+
+    fileprivate func lint() async throws -> LintFindings {
+        let options = try options()
+        let report = try await LintReport(
+            try conversionInput(options, options.targetPlatforms.first),
+            context: answers
+        )
+        return LintFindings(
+            diagnostics: report.warnings.sorted { $0.lines.lowerBound < $1.lines.lowerBound }.map {
+                Diagnostic($0, fileName: request.fileName)
+            },
+            error: report.failure.map { failure in
+                LintFindings.Failure(
+                    message: failure.message,
+                    fileName: request.fileName,
+                    ranges: failure.lines.map { [TextRange($0)] } ?? []
+                )
+            }
+        )
+    }
+
+    fileprivate func convert() async throws -> Definition? {
+        let options = try options()
+        let definition = try await conversion(options, options.targetPlatforms.first).run().definition()
+        return definition.isScratch ? nil : definition
+    }
+
+    private func options() throws -> DockerfileOptions {
+        try DockerfileOptions(request.options, workerPlatforms: request.workerPlatforms)
+    }
+}
+
+extension Diagnostic {
+    /// A finding of the linter.
+    init(_ warning: LintWarning, fileName: String) {
+        self.init(
+            severity: .warning,
+            code: warning.rule.name,
+            message: warning.message,
+            detail: [warning.rule.summary],
+            url: warning.rule.url.nonEmpty,
+            fileName: fileName,
+            ranges: [TextRange(warning.lines)]
+        )
+    }
+}
+
+extension TextRange {
+    fileprivate init(_ lines: ClosedRange<Int>) {
+        self.init(startLine: lines.lowerBound, endLine: lines.upperBound)
+    }
+}
+
+extension String {
+    fileprivate var nonEmpty: String? { isEmpty ? nil : self }
+}
