@@ -102,32 +102,6 @@ extension FrontendOrigin: CustomStringConvertible {
     }
 }
 
-/// A rule that sends requests for some sources to another place: `match = "ghcr.io/acme/*"`, `to = "registry.corp/acme/*"`.
-package struct FrontendMirror: Sendable, Hashable {
-    /// A source, or the beginning of one followed by `*`; `oci://` before it may be left out.
-    package let match: String
-    /// Where it is to be had; a `*` at its end stands for what the `*` of ``match`` stood for.
-    package let to: String
-
-    package init(match: String, to: String) {
-        self.match = match
-        self.to = to
-    }
-
-    /// Where the mirror has a source, or `nil` when it does not have it.
-    package func source(for source: String) -> String? {
-        let (wanted, pattern) = (Self.plain(source), Self.plain(match))
-        guard pattern.hasSuffix("*") else { return wanted == pattern ? to : nil }
-        let beginning = pattern.dropLast()
-        guard wanted.hasPrefix(beginning) else { return nil }
-        return to.hasSuffix("*") ? String(to.dropLast() + wanted.dropFirst(beginning.count)) : to
-    }
-
-    private static func plain(_ source: String) -> Substring {
-        source.hasPrefix("oci://") ? source.dropFirst(6) : source[...]
-    }
-}
-
 /// A text from outside as a message may show it: at most 200 scalars, control characters as `?`.
 func shown(_ text: some StringProtocol) -> String {
     var result = String.UnicodeScalarView()

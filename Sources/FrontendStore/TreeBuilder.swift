@@ -9,7 +9,7 @@ internal import SystemPackage
 
 /// Writes the files of a package into an empty directory and computes their tree digest on the way.
 ///
-/// What is written is normalised: files have mode 0444 or 0555, directories 0555, nobody's owner, time, or attribute
+/// What is written is normalised: files have one of two modes, directories one, nobody's owner, time, or attribute
 /// is taken over, and directories without files do not exist. So two trees of one digest are the same to a frontend.
 /// Used by one thread.
 struct TreeBuilder {
@@ -17,7 +17,25 @@ struct TreeBuilder {
     /// Trees of more files are made durable by one sync of the file system.
     private static let singleSyncCount = 64
 
+    /// The permission bits of what is written.
+    enum Modes {
+        /// For the store: nobody changes it.
+        case readOnly
+        /// For a working copy.
+        case writable
+
+        func file(isExecutable: Bool) -> UInt32 {
+            switch self {
+            case .readOnly: isExecutable ? 0o555 : 0o444
+            case .writable: isExecutable ? 0o755 : 0o644
+            }
+        }
+
+        var directory: UInt32 { self == .readOnly ? 0o555 : 0o755 }
+    }
+
     private let root: Directory
+    private let modes: Modes
     private var lines = TreeDigest.Lines()
     private var paths = PackagePaths()
     private var links: [String] = []
@@ -29,8 +47,9 @@ struct TreeBuilder {
     private var bytesLeft = FrontendLimit.treeByteCount
 
     /// - Parameter root: Empty, and nobody else's.
-    init(root: Directory) {
+    init(root: Directory, modes: Modes = .readOnly) {
         self.root = root
+        self.modes = modes
         last = ("", root)
     }
 
@@ -64,7 +83,7 @@ struct TreeBuilder {
             size += Int64(count)
         }
         try attempt("write \"\(shown(path))\"") {
-            try file.setMode(isExecutable ? 0o555 : 0o444)
+            try file.setMode(modes.file(isExecutable: isExecutable))
             fileCount += 1
             if fileCount <= Self.singleSyncCount { try file.sync() }
         }
@@ -133,10 +152,10 @@ struct TreeBuilder {
             // Deepest first, so that each is still writable when its children are done.
             for path in directories.sorted(by: { $0.utf8.count > $1.utf8.count }) {
                 let directory = try root.directory(path, scope: .noSymlinks)
-                try directory.descriptor.setMode(0o555)
+                try directory.descriptor.setMode(modes.directory)
                 if fileCount <= Self.singleSyncCount { try directory.sync() }
             }
-            try root.descriptor.setMode(0o555)
+            try root.descriptor.setMode(modes.directory)
             if fileCount <= Self.singleSyncCount { try root.sync() } else { try root.descriptor.syncFileSystem() }
         }
         return lines.finish()
