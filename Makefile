@@ -4,8 +4,11 @@
 SHELL := /bin/bash
 DEBUG := .build/debug
 RELEASE := .build/release
+PREFIX ?= /usr/local
+# What users run; the frontends stand beside kiln, and nowhere else.
+PRODUCTS := kiln kiln-frontend-dockerfile kiln-frontend-llb kiln-frontend-yaml
 
-.PHONY: demo test build release setup fmt check tsan bench corpus messages clean
+.PHONY: demo test build release install setup fmt check tsan bench corpus messages clean
 
 ## Installs what is missing, builds, and shows a multi-stage build and its cached rebuild.
 demo: setup release
@@ -23,9 +26,15 @@ build:
 
 ## Release build of what users run.
 release:
-	swift build -c release --static-swift-stdlib -Xlinker -s --product kiln
-	swift build -c release --static-swift-stdlib -Xlinker -s --product kiln-frontend-dockerfile
+	for product in $(PRODUCTS); do \
+		swift build -c release --static-swift-stdlib -Xlinker -s --product $$product || exit 1; \
+	done
 	dev/build-sandbox $(RELEASE)
+
+## Copies what users run to one directory, which is all there is to an installation: make install PREFIX=/usr/local
+install: release
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(addprefix $(RELEASE)/,$(PRODUCTS) kiln-sandbox) $(DESTDIR)$(PREFIX)/bin
 
 setup:
 	dev/setup

@@ -13,6 +13,12 @@ package struct LockChange: Sendable, Hashable {
     package let old: LockFile.Frontend?
     /// `nil` = it is not locked any more.
     package let new: LockFile.Frontend?
+
+    package init(name: FrontendName, old: LockFile.Frontend?, new: LockFile.Frontend?) {
+        self.name = name
+        self.old = old
+        self.new = new
+    }
 }
 
 /// How a project's intent is turned into pins.

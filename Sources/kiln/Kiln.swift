@@ -34,6 +34,8 @@ struct Kiln: AsyncParsableCommand {
             status.exit()
         } catch let error as any ReportableError {
             ExitStatus.report(error).exit()
+        } catch let error as any FaultClassified {
+            ExitStatus.report(error).exit()
         } catch {
             exit(withError: error)
         }

@@ -24,11 +24,19 @@ struct FrontendCommand: AsyncParsableCommand {
     )
 
     /// Verbs that read or change kiln.toml, kiln.lock and kiln.local.toml.
-    private static let projectVerbs: [any ParsableCommand.Type] = []
+    private static let projectVerbs: [any ParsableCommand.Type] = [
+        FrontendAddCommand.self, FrontendRemoveCommand.self, FrontendLockCommand.self, FrontendUpdateCommand.self,
+        FrontendOverrideCommand.self, FrontendListCommand.self, FrontendInfoCommand.self, FrontendWhyCommand.self,
+    ]
 
     /// Verbs that bring, check and remove content.
-    private static let contentVerbs: [any ParsableCommand.Type] = []
+    private static let contentVerbs: [any ParsableCommand.Type] = [
+        FrontendInstallCommand.self, FrontendVerifyCommand.self, FrontendVendorCommand.self,
+        FrontendBundleCommand.self, FrontendTrustCommand.self, FrontendGarbageCommand.self,
+    ]
 
     /// Verbs for those who write a frontend.
-    private static let authorVerbs: [any ParsableCommand.Type] = []
+    private static let authorVerbs: [any ParsableCommand.Type] = [
+        FrontendPackCommand.self, FrontendPublishCommand.self,
+    ]
 }
