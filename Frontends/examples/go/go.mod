@@ -1,0 +1,3 @@
+module acme/procfile
+
+go 1.18
