@@ -32,9 +32,13 @@ extension ConfigReader {
 }
 
 extension JSONError {
-    /// The sentence without its "at byte".
+    /// The sentence, about a file instead of a message, without its "at byte".
     fileprivate var sentence: String {
-        description.split(separator: ": ", maxSplits: 1).last.map(String.init) ?? description
+        switch reason {
+        case .notAnObject: "the file is not one JSON object"
+        case .byteOrderMark: "the file begins with a byte order mark"
+        default: description.split(separator: ": ", maxSplits: 1).last.map(String.init) ?? description
+        }
     }
 }
 

@@ -88,10 +88,21 @@ package struct SyntaxDirective: Sendable, Hashable {
 
     private static func inJSON(_ bytes: ArraySlice<UInt8>, _ line: Int) -> SyntaxDirective? {
         guard bytes.first(where: { !isSpace($0) }) == UInt8(ascii: "{"),
-            let object = try? JSONValue(parsing: Array(bytes)), let value = object["syntax"]?.text
+            let object = try? JSONValue(parsing: Array(bytes)), holdsOnlyFiniteNumbers(object),
+            let value = object["syntax"]?.text
         else { return nil }
         // BuildKit takes a JSON value as a whole.
         return SyntaxDirective(reference: value, commandLine: value, line: line)
+    }
+
+    /// BuildKit reads every number as a double, and what is out of its range makes the whole text no JSON.
+    private static func holdsOnlyFiniteNumbers(_ value: JSONValue) -> Bool {
+        switch value {
+        case .number(let text): Double(text)?.isFinite ?? false
+        case .array(let elements): elements.allSatisfy(holdsOnlyFiniteNumbers)
+        case .object(let members): members.allSatisfy { holdsOnlyFiniteNumbers($0.value) }
+        case .null, .bool, .string: true
+        }
     }
 
     private static func directive(_ value: String, _ line: Int) -> SyntaxDirective {

@@ -3,7 +3,8 @@
 /// A strict reader of TOML 1.0 documents from somebody we do not trust.
 ///
 /// Every value keeps the place it was written at, and tables keep the order of their keys: both are needed to name a
-/// wrong key by line and column, and no TOML library at hand gives them. Time and memory are linear in the text; what
+/// wrong key by line and column. No TOML library at hand gives them, and the one that was tried (toml++) ends the process
+/// with an assertion on some broken texts. Time and memory are linear in the text; what
 /// is nested more than ``depthMax`` levels is refused.
 package struct TOMLReader {
     /// How many tables and arrays may stand inside each other.
