@@ -57,15 +57,20 @@ final class BuildRef: Sendable {
 final class BuildBridge: FrontendBridge {
     typealias Ref = BuildRef
 
-    let capabilities: [EngineCapability] = [
-        .solve, .evaluate, .definitionJSON, .readFile, .resolveImage, .diagnostic, .progress,
+    /// What this engine offers every frontend.
+    static let offered: [EngineCapability] = [
+        .solve, .evaluate, .definitionJSON, .readFile, .resolveImage, .nestedFrontend, .diagnostic, .progress,
     ]
+
+    var capabilities: [EngineCapability] { Self.offered }
 
     private let services: EngineServices
     private let images: BuildImages
     private let job: Job
     private let events: BuildEventStream
     private let resolveMode: Wire.ResolveSource.Mode
+    /// Who speaks, with what rights; `nil` for a graph that no frontend made.
+    private let caller: FrontendCaller?
     /// When the frontend said its first word.
     private let frontendStart = Mutex<Timestamp?>(nil)
 
@@ -74,18 +79,33 @@ final class BuildBridge: FrontendBridge {
         images: BuildImages,
         job: Job,
         events: BuildEventStream,
-        resolveMode: Wire.ResolveSource.Mode
+        resolveMode: Wire.ResolveSource.Mode,
+        caller: FrontendCaller? = nil
     ) {
         self.services = services
         self.images = images
         self.job = job
         self.events = events
         self.resolveMode = resolveMode
+        self.caller = caller
+    }
+
+    /// The same for a frontend that this one called, or that speaks first.
+    func serving(_ caller: FrontendCaller) -> BuildBridge {
+        BuildBridge(
+            services: services,
+            images: images,
+            job: job,
+            events: events,
+            resolveMode: resolveMode,
+            caller: caller
+        )
     }
 
     func solve(_ definition: LLB.Definition, evaluate: Bool) async throws -> BuildRef? {
         let graph = try definition.graph()
         guard let result = graph.result else { return nil }
+        try caller?.rights.check(graph)
         let ref = BuildRef(
             definition: definition,
             graph: try GraphBinding(services: services, images: images).vertexGraph(graph),
@@ -100,6 +120,13 @@ final class BuildBridge: FrontendBridge {
     func evaluate(_ ref: BuildRef) async throws { _ = try await ref.tree() }
 
     func release(_ ref: BuildRef) {}
+
+    // MARK: Other frontends
+
+    func solve(_ call: FrontendCall<BuildRef>) async throws -> FrontendResult<BuildRef> {
+        guard let caller else { throw ProtocolFailure(.denied, "no frontend speaks") }
+        return try await caller.solve(call, through: self)
+    }
 
     // MARK: Files
 

@@ -28,19 +28,7 @@ struct Build {
     }
 
     func run() async throws -> BuildResponse {
-        let inputs = try await BuildInputs(request, services: services)
-        let events = events
-        let response = try await services.solver.withJob(
-            attachment: inputs.session,
-            onEvent: { events.send($0) }
-        ) { job in
-            let bridge = BuildBridge(
-                services: services,
-                images: inputs.images,
-                job: job,
-                events: events,
-                resolveMode: request.pull ? .pull : .standard
-            )
+        let response = try await withBridge { inputs, bridge in
             let result = try await result(inputs, bridge)
             let trees = try await solve(result)
             return try await BuildOutput(services: services, request: request, events: events)
@@ -52,6 +40,27 @@ struct Build {
         finished.stepCount = counts.completed
         finished.cachedStepCount = counts.cached
         return finished
+    }
+
+    /// Reads what the request names, and lends a bridge for as long as the work takes.
+    func withBridge<Value: Sendable>(
+        _ body: (BuildInputs, BuildBridge) async throws -> Value
+    ) async throws -> Value {
+        let inputs = try await BuildInputs(request, services: services)
+        let events = events
+        return try await services.solver.withJob(
+            attachment: inputs.session,
+            onEvent: { events.send($0) }
+        ) { job in
+            let bridge = BuildBridge(
+                services: services,
+                images: inputs.images,
+                job: job,
+                events: events,
+                resolveMode: request.pull ? .pull : .standard
+            )
+            return try await body(inputs, bridge)
+        }
     }
 
     /// Computes every platform's tree, side by side.
@@ -77,27 +86,9 @@ struct Build {
                 engine: Wire.Program(name: "kiln", version: Engine.version)
             )
         }
-        let (name, content) = try inputs.buildFile()
-        let choice = try services.locator.choose(
-            requested: request.frontend,
-            syntaxArgument: request.buildArguments["BUILDKIT_SYNTAX"],
-            fileName: name,
-            file: content
-        )
-        var frontendRequest = FrontendBuildRequest<BuildRef>(
-            fileName: name,
-            fileContent: content,
-            options: inputs.options,
-            workerPlatforms: [Platform.host.normalized]
-        )
-        frontendRequest.commandLine = choice.commandLine
-        defer { bridge.finishFrontend() }
+        let work = try await FrontendWork(request, inputs, services: services, events: events)
         do {
-            return try await services.frontends.build(
-                choice.program,
-                request: frontendRequest,
-                bridge: bridge
-            )
+            return try await FrontendCaller.run(work.selected, work.request, work.caller, through: bridge)
         } catch let error as FrontendHostError {
             // A step the frontend waited for tells more than the frontend that gave up.
             if let failure = error.cause as? BuildFailure { throw failure }

@@ -25,6 +25,15 @@ final class BuildEventStream: Sendable {
 
     func send(_ event: BuildEvent) { send(event) }
 
+    /// Tells a line about something that is done in a moment.
+    func notice(_ step: String, _ line: String) {
+        let vertex = Digest.of("step \(step)")
+        let now = Timestamp.now
+        send(.vertex(VertexEvent(digest: vertex, name: step, started: now)))
+        send(.log(LogEvent(vertex: vertex, stream: .error, bytes: Array((line + "\n").utf8), timestamp: now)))
+        send(.vertex(VertexEvent(digest: vertex, name: step, started: now, completed: now)))
+    }
+
     func send(_ event: SolveEvent) {
         switch event {
         case .vertex(let update):

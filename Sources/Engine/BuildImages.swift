@@ -17,6 +17,7 @@ final class BuildImages: Sendable {
     private let content: ContentStore
     private let snapshots: SnapshotStore
     private let cache: BuildCache
+    private let pins: SourcePins
     private let opened = Mutex<[String: LayoutSource]>([:])
 
     /// An image that was found, and how to get at its files.
@@ -27,7 +28,13 @@ final class BuildImages: Sendable {
         let tree: @Sendable () -> FileTree
     }
 
-    init(services: EngineServices, layouts: [String: FilePath], progress: ProgressHandler?) {
+    /// - Parameter pins: What tags mean in the build's project.
+    init(
+        services: EngineServices,
+        layouts: [String: FilePath],
+        progress: ProgressHandler?,
+        pins: SourcePins = SourcePins()
+    ) {
         images = ImageSource(
             client: services.registry,
             snapshots: services.snapshots,
@@ -35,6 +42,7 @@ final class BuildImages: Sendable {
             progress: progress
         )
         self.layouts = layouts
+        self.pins = pins
         content = services.content
         snapshots = services.snapshots
         cache = services.cache
@@ -66,6 +74,7 @@ final class BuildImages: Sendable {
             platform: platform
         )
         if let mode { request.resolveMode = mode }
+        try pins.apply(to: &request)
         let reference = request.reference
         let image = try await images.resolve(request)
         let origin = BlobOrigin.repository(reference.name)

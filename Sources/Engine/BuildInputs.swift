@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import FrontendProtocol
+internal import FrontendStore
 internal import Glibc
 internal import LinuxSystem
 internal import OCI
@@ -14,6 +15,8 @@ struct BuildInputs {
     let images: BuildImages
     /// Options as BuildKit's frontends know them.
     let options: [String: String]
+    /// What the build file belongs to; `nil` without a `kiln.toml`.
+    let project: ProjectDirectory?
     private let request: BuildRequest
     private let file: File?
 
@@ -41,7 +44,13 @@ struct BuildInputs {
         let (session, given, file) = try await blocking { try Self.read(request, services) }
         var options = given
         // Frontends are given the image itself, not a tag that another process may move.
-        let images = BuildImages(services: services, layouts: session.layouts, progress: nil)
+        project = try await blocking { try Self.project(of: request, session) }
+        let images = BuildImages(
+            services: services,
+            layouts: session.layouts,
+            progress: nil,
+            pins: SourcePins(lock: project?.lock, isLocked: request.isLocked, isOffline: request.isOffline)
+        )
         for (key, value) in given where value.hasPrefix("oci-layout://") && !value.contains("@") {
             let found = try await images.find(
                 value,
@@ -88,6 +97,27 @@ struct BuildInputs {
             )
         }
         return (session, options, file)
+    }
+
+    /// The project of the build file, else of the context.
+    private static func project(of request: BuildRequest, _ session: BuildSession) throws -> ProjectDirectory? {
+        guard case .frontend = request.definition else { return nil }
+        guard let start = session.directories["dockerfile"] ?? session.directories["context"] else { return nil }
+        return try ProjectDirectory.find(from: start, notAbove: session.directories["context"])
+    }
+
+    /// The build file's path from the project's root, which patterns of `kiln.toml` are matched against.
+    var filePath: String {
+        guard let file else { return "" }
+        guard let root = project?.root, let directory = session.directories["dockerfile"] else { return file.name }
+        var path = Self.workingDirectory.pushing(directory).lexicallyNormalized().appending(file.name)
+        return path.removePrefix(root) ? path.string : file.name
+    }
+
+    private static var workingDirectory: FilePath {
+        guard let current = unsafe getcwd(nil, 0) else { return "/" }
+        defer { unsafe free(current) }
+        return FilePath(unsafe String(cString: current))
     }
 
     private static func addOptions(of request: BuildRequest, to options: inout [String: String]) {

@@ -39,8 +39,19 @@ public struct BuildRequest: Sendable {
     public var buildFile: BuildFile = .automatic
     /// What runs the build.
     public var definition: Definition = .frontend
-    /// A frontend's name or the path of its executable; `nil` leaves the choice to the build file.
+    /// A frontend's name, or the path of its executable or package (`./x`, `path:x`); `nil` leaves the choice to the build
+    /// file.
     public var frontend: String?
+    /// Directories or executables that stand in for frontends, by the project's name of each.
+    public var frontendOverrides: [String: String] = [:]
+    /// Whether only what `kiln.lock` pins may be used.
+    public var isLocked = false
+    /// Whether nothing may be asked over a network.
+    public var isOffline = false
+    /// Whether a deterministic frontend whose answers would all be the same again is not started.
+    public var reusesFrontendResults = true
+    /// Where to write everything that the frontend and the engine say to each other; a directory that is made.
+    public var frontendTrace: FilePath?
     /// Stage to build; `nil` means the frontend's default.
     public var target: String?
     /// Build arguments by name.
@@ -68,6 +79,12 @@ public struct BuildRequest: Sendable {
 
     /// Takes the parts as they are; all else keeps its default.
     public init(context: Context) { self.context = context }
+
+    /// The directory it starts from: that of the context, else where this process stands.
+    var directory: FilePath {
+        if case .directory(let path) = context { return path }
+        return "."
+    }
 }
 
 /// Where a secret's value comes from.

@@ -4,6 +4,7 @@ internal import BuildCache
 internal import ContentStore
 internal import FrontendHost
 internal import FrontendProtocol
+internal import FrontendStore
 internal import LinuxSystem
 internal import OCI
 internal import Registry
@@ -64,7 +65,15 @@ public final class Engine: Sendable {
                     launcher: launcher,
                     engine: Wire.Program(name: "kiln", version: Engine.version)
                 ),
-                locator: configuration.programDirectory.map { FrontendLocator(home: $0) } ?? .standard(),
+                bundled: BundledFrontends(home: configuration.programDirectory ?? FrontendProgram.ownDirectory),
+                packages: FrontendService(
+                    store: try FrontendStore(directory: configuration.stateDirectory.appending("frontends")),
+                    content: content,
+                    registry: registry
+                ),
+                results: (try? state.root.makeDirectories("cache/frontend-results", mode: 0o700)).map {
+                    FrontendResultStore(directory: $0)
+                },
                 registry: registry,
                 local: LocalSource(state: state)
             )

@@ -3,6 +3,7 @@
 internal import BuildCache
 internal import ContentStore
 internal import FrontendHost
+internal import FrontendStore
 internal import Registry
 internal import Sandbox
 internal import Snapshots
@@ -18,7 +19,10 @@ struct EngineServices: Sendable {
     let solver: Solver
     let launcher: Launcher
     let frontends: FrontendHost
-    let locator: FrontendLocator
+    let bundled: BundledFrontends
+    let packages: FrontendService
+    /// Results of deterministic frontends; `nil` when there is no place for them.
+    let results: FrontendResultStore?
     let registry: RegistryClient
     let local: LocalSource
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Glibc
 package import LinuxSystem
 package import SystemPackage
 
@@ -76,6 +77,17 @@ package struct FrontendProgram: Sendable {
             content: .file(path),
             runtime: isScript ? .host : .none
         )
+    }
+}
+
+extension FrontendProgram {
+    /// Where the running program stands.
+    package static var ownDirectory: FilePath? {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+        let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
+        guard count > 0 else { return nil }
+        let program = buffer.prefix(count).map { UInt8(bitPattern: $0) }
+        return FilePath(String(decoding: program, as: UTF8.self)).removingLastComponent()
     }
 }
 

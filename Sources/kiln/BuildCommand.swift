@@ -113,8 +113,41 @@ struct BuildCommand: AsyncParsableCommand {
     @Option(name: .customLong("ulimit"), help: ArgumentHelp("A limit of steps.", valueName: "name=soft[:hard]"))
     var limits: [String] = []
 
-    @Option(help: ArgumentHelp("The frontend: a name, or the path of an executable.", valueName: "frontend"))
+    @Option(help: ArgumentHelp("The frontend: a name, or ./PATH of an executable or package.", valueName: "frontend"))
     var frontend: String?
+
+    @Option(
+        name: .customLong("frontend-override"),
+        help: ArgumentHelp("Use a directory or executable in place of a frontend.", valueName: "name=path")
+    )
+    var frontendOverrides: [String] = []
+
+    @Flag(help: "Use only what kiln.lock pins.")
+    var locked = false
+
+    @Flag(help: "Ask nothing over a network.")
+    var offline = false
+
+    @Flag(name: .customLong("no-frontend-reuse"), help: "Start the frontend even if its result is known.")
+    var startsFrontend = false
+
+    @Option(
+        name: .customLong("frontend-trace"),
+        help: ArgumentHelp("Write what frontend and engine say to each other into this new directory.", valueName: "dir"),
+        completion: .directory
+    )
+    var frontendTrace: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "What is wanted: build, check, outline or targets; add ,format=json for programs.",
+            valueName: "what"
+        )
+    )
+    var call: String?
+
+    @Flag(help: "Check the build file instead of building it; short for --call=check.")
+    var check = false
 
     @Option(name: .customLong("opt"), help: ArgumentHelp("An option for the frontend.", valueName: "key=value"))
     var frontendOptions: [String] = []
@@ -144,15 +177,38 @@ struct BuildCommand: AsyncParsableCommand {
 
     func run() async throws {
         let request = try makeRequest()
+        let call = try callOption()
+        if call.question != nil, !outputs.isEmpty || push {
+            throw UsageError("cannot combine --call and --check with outputs: nothing is built")
+        }
         let engine = try await Engine(
             configuration: EngineConfiguration(stateDirectory: FilePath(state.path))
         )
         let display = ProgressDisplay(mode: quiet ? .quiet : progress)
         for notice in engine.notices { display.notice(notice) }
-        let outcome = await Interruption.run {
-            try await engine.build(request) { event in display.show(event) }
+        if let question = call.question {
+            let outcome = await Interruption.run {
+                try await engine.describe(request, question) { event in display.show(event) }
+            }
+            await engine.close()
+            try conclude(outcome, display) { description in
+                writeOutput(call.isJSON ? description.json : description.text)
+                if !description.isClean { throw ExitStatus(code: 1) }
+            }
+        } else {
+            let outcome = await Interruption.run {
+                try await engine.build(request) { event in display.show(event) }
+            }
+            await engine.close()
+            try conclude(outcome, display, report)
         }
-        await engine.close()
+    }
+
+    private func conclude<Value>(
+        _ outcome: Interruption.Outcome<Value>,
+        _ display: ProgressDisplay,
+        _ report: (Value) throws -> Void
+    ) throws {
         switch outcome {
         case .finished(let response):
             display.finish(error: nil)
@@ -192,6 +248,11 @@ extension BuildCommand {
             request.definition = .llb(bytes)
         }
         request.frontend = frontend
+        request.frontendOverrides = try dictionary(frontendOverrides, option: "--frontend-override")
+        request.isLocked = locked
+        request.isOffline = offline
+        request.reusesFrontendResults = !startsFrontend
+        request.frontendTrace = frontendTrace.map { FilePath($0) }
         request.target = target
         for argument in buildArguments {
             let (name, value) = keyAndValue(argument)
@@ -214,6 +275,12 @@ extension BuildCommand {
         request.outputs = try outputs.map(parseOutput)
         try nameOutputs(&request)
         return request
+    }
+
+    private func callOption() throws -> CallOption {
+        guard let call else { return check ? .check(isJSON: false) : try CallOption(parsing: "build") }
+        let option = try CallOption(parsing: call)
+        return check ? .check(isJSON: option.isJSON) : option
     }
 
     private var context: BuildRequest.Context {

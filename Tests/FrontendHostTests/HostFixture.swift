@@ -23,7 +23,7 @@ struct HostFixture: Sendable {
     let products: FilePath
 
     private init() throws {
-        products = FrontendLocator.programDirectory ?? "."
+        products = FrontendProgram.ownDirectory ?? "."
         let given = unsafe getenv("KILN_SANDBOX").map { FilePath(unsafe String(cString: $0)) }
         if given == nil { try Self.buildLauncher(into: products) }
         launcher = try Launcher(

@@ -10,7 +10,7 @@ internal import OCI
 /// The frontend for Dockerfiles: reads the file, converts it for every platform, gives the trees and configs back.
 enum DockerfileFrontend {
     static func run() -> Never {
-        FrontendMain.run(name: "dockerfile", version: "1.0.0", questions: questions) { session, request in
+        FrontendMain.run(name: "dockerfile", version: "1.20.0", questions: questions) { session, request in
             try await answer(session, request) { try await $0.run() }
         }
     }
