@@ -8,14 +8,14 @@ PREFIX ?= /usr/local
 # What users run; the frontends stand beside kiln, and nowhere else.
 PRODUCTS := kiln kiln-frontend-dockerfile kiln-frontend-llb kiln-frontend-yaml
 
-.PHONY: demo test build release install setup fmt check tsan bench corpus messages clean
+.PHONY: demo test build release install sdk setup fmt check tsan bench corpus messages clean
 
 ## Installs what is missing, builds, and shows a multi-stage build and its cached rebuild.
 demo: setup release
 	dev/demo $(RELEASE)
 
 ## Installs what is missing and runs every test.
-test: setup build
+test: setup build sdk
 	# One test a core: more at once only wait for each other, and time limits then measure the queue.
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$$(nproc) KILN_BIN=$(CURDIR)/$(DEBUG) swift test --skip-build
 
@@ -31,10 +31,16 @@ release:
 	done
 	dev/build-sandbox $(RELEASE)
 
-## Copies what users run to one directory, which is all there is to an installation: make install PREFIX=/usr/local
+## Copies what users run to one directory, and beside it what `kiln frontend new` makes packages of: make install
+## PREFIX=/usr/local
 install: release
-	install -d $(DESTDIR)$(PREFIX)/bin
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/kiln
 	install -m 755 $(addprefix $(RELEASE)/,$(PRODUCTS) kiln-sandbox) $(DESTDIR)$(PREFIX)/bin
+	cp -R Frontends/templates Frontends/sdk $(DESTDIR)$(PREFIX)/share/kiln
+
+## Tests of the SDKs for frontends, of those languages that are at hand.
+sdk:
+	dev/test-sdks
 
 setup:
 	dev/setup

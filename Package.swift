@@ -263,6 +263,14 @@ let package = Package(
             path: "Frontends/llb/Main",
             swiftSettings: houseSettings
         ),
+        // The Swift one of the example frontends.
+        .executableTarget(
+            name: "example-frontend-swift",
+            dependencies: ["FrontendKit", "LLB", "OCI"],
+            path: "Frontends/examples/swift",
+            exclude: ["frontend.toml", "tests"],
+            swiftSettings: houseSettings
+        ),
         // A frontend that misbehaves in every way the host must survive.
         .executableTarget(
             name: "kiln-frontend-bad",

@@ -70,6 +70,7 @@ let allowedImports: [String: Set<String>] = [
     "kiln-frontend-yaml": ["FrontendKit", "LLB", "OCI", "YAMLSpec"],
     "LLBText": ["FrontendProtocol", "LLB", "OCI"],
     "kiln-frontend-llb": ["FrontendKit", "LLB", "LLBText", "OCI"],
+    "example-frontend-swift": ["FrontendKit", "LLB", "OCI"],
     "kiln-frontend-bad": [],
 ]
 
@@ -93,6 +94,7 @@ private func folder(of module: String) -> URL {
         case "kiln-frontend-yaml": "Frontends/yaml/Main"
         case "LLBText": "Frontends/llb/Text"
         case "kiln-frontend-llb": "Frontends/llb/Main"
+        case "example-frontend-swift": "Frontends/examples/swift"
         case "kiln-frontend-bad": "Frontends/bad"
         default: "Sources/\(module)"
         }

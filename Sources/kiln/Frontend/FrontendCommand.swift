@@ -37,6 +37,6 @@ struct FrontendCommand: AsyncParsableCommand {
 
     /// Verbs for those who write a frontend.
     private static let authorVerbs: [any ParsableCommand.Type] = [
-        FrontendPackCommand.self, FrontendPublishCommand.self,
+        FrontendNewCommand.self, FrontendPackCommand.self, FrontendPublishCommand.self,
     ]
 }
