@@ -38,7 +38,7 @@ struct FrontendTemplate {
 
     /// Where templates and SDKs stand: `../share/kiln` beside the program, or `Frontends` in the sources it was built of.
     private static func home() throws -> FilePath {
-        guard let program = FrontendLocator.programDirectory else {
+        guard let program = FrontendProgram.ownDirectory else {
             throw UsageError("cannot find the templates: this process does not see its own path")
         }
         var candidates = [program.removingLastComponent().appending("share/kiln"), program.appending("share/kiln")]
