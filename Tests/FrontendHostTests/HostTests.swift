@@ -40,6 +40,7 @@ struct HostTests {
         return (result, bridge)
     }
 
+    /// P-INPUT-02: what it copies is a local source.
     @Test func `a Dockerfile becomes a tree and an image config`() async throws {
         let (result, bridge) = try await build(
             "FROM scratch\nCOPY a /b\nENV X=1\n",
@@ -60,6 +61,7 @@ struct HostTests {
         #expect(kept.count + record.released.count == record.refCount)
     }
 
+    /// P-INPUT-01.
     @Test func `inputs are lent, never released`() async throws {
         let definition = try State.scratch.file(
             {
@@ -119,20 +121,5 @@ struct HostTests {
             }
             try await group.waitForAll()
         }
-    }
-
-    @Test func `the definition of the README's example is valid`() throws {
-        let readme = FilePath(#filePath).removingLastComponent().removingLastComponent()
-            .removingLastComponent().appending("Protocol").appending("README.md")
-        let text = String(
-            decoding: try Descriptor.open(host: readme).readToEnd(byteLimit: 1 << 20),
-            as: UTF8.self
-        )
-        let start = try #require(text.firstRange(of: #"{"json": "#)).upperBound
-        let end = try #require(text[start...].firstRange(of: "}}})")).lowerBound
-        let definition = try LLB.Definition(
-            json: JSONValue(parsing: Array(text[start..<end].utf8))
-        )
-        #expect(try definition.graph().vertices.count == 1)
     }
 }
