@@ -15,6 +15,7 @@
  */
 import { Buffer } from 'node:buffer'
 import fs from 'node:fs'
+import net from 'node:net'
 import { posix } from 'node:path'
 import process from 'node:process'
 import tty from 'node:tty'
@@ -969,8 +970,8 @@ function leave(status, text) {
 /**
  * Moves the protocol off descriptors 0 and 1: nothing else of this process or its children can touch it then.
  *
- * Node cannot duplicate a descriptor, but it can open one again where /proc is there. Elsewhere what JavaScript prints
- * goes to stderr, and only add-ons and children that print break the protocol.
+ * Node cannot duplicate a descriptor, but it can open one again where /proc allows it. Elsewhere what JavaScript prints
+ * goes to stderr, and only add-ons, and children that inherit stdout, could break the protocol.
  */
 function takeStreams() {
   try {
@@ -985,6 +986,13 @@ function takeStreams() {
     process.stdout.write = process.stderr.write.bind(process.stderr)
     return [0, 1]
   }
+}
+
+/** A stream of a descriptor, which may be set not to block. */
+function inputStream(descriptor) {
+  const status = fs.fstatSync(descriptor)
+  return status.isFIFO() || status.isSocket() ? new net.Socket({ fd: descriptor, readable: true, writable: false })
+    : fs.createReadStream(null, { fd: descriptor })
 }
 
 /**
@@ -1032,7 +1040,7 @@ export function main(name, version, build, methods = {}) {
     }
   }
 
-  fs.createReadStream(null, { fd: input, highWaterMark: 1 << 20 })
+  inputStream(input)
     .on('data', (chunk) => {
       try {
         for (const message of channel.receive(chunk)) handle(message)
