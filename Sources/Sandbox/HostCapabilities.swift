@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
 internal import Glibc
 internal import LinuxSystem
 
@@ -69,7 +68,7 @@ package struct HostCapabilities: Sendable, Hashable {
     /// Whether build steps can be run at all.
     package var canRunSteps: Bool { hasNamespaces && hasFilters }
 
-    /// Tries everything out.
+    /// Tries everything out, or takes what was found some minutes ago.
     ///
     /// Blocks for some milliseconds.
     ///
@@ -81,7 +80,7 @@ package struct HostCapabilities: Sendable, Hashable {
     ) throws(SandboxError) {
         let probe: Probe
         do {
-            probe = try Probe.run(launcher: launcher, scratch: scratch)
+            probe = try Probe.remembered(launcher: launcher, scratch: scratch)
         } catch {
             throw SandboxError(
                 .unavailable,
@@ -100,31 +99,5 @@ package struct HostCapabilities: Sendable, Hashable {
         limitsMemory = groups.controllers.contains("memory")
         limitsProcesses = groups.controllers.contains("pids")
         limitsProcessor = groups.controllers.contains("cpu")
-    }
-}
-
-/// What `kiln-sandbox --probe` answers.
-private struct Probe: Decodable {
-    /// Whether we are in a user namespace ourselves.
-    var nested: Bool
-    var manyUsers: Bool
-    /// Whether the namespaces of a step can be made.
-    var namespaces: Bool
-    var overlay: Bool
-    var userNamespaces: Bool
-    var seccomp: Bool
-
-    static func run(launcher: LauncherExecutable, scratch: Directory) throws -> Probe {
-        let name = "sandbox-probe-\(randomToken(count: 8))"
-        try scratch.makeDirectory(name, mode: 0o700)
-        defer { try? scratch.removeTree(name: name) }
-        let directory = try scratch.directory(name)
-        let layers = try ["lower", "upper", "work"].map { name in
-            try directory.makeDirectories(name, mode: 0o700).descriptor
-        }
-        guard let answer = try launcher.answer(to: ["--probe"], descriptors: layers) else {
-            throw SandboxError(.unavailable, "the launcher's probe failed")
-        }
-        return try JSONDecoder().decode(Probe.self, from: Data(answer))
     }
 }
