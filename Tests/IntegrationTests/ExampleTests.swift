@@ -3,6 +3,7 @@
 import Glibc
 import LinuxSystem
 import OCI
+import SystemPackage
 import Testing
 
 /// The example frontends and what `kiln frontend new` makes, each at a real build.
