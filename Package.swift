@@ -206,7 +206,7 @@ let package = Package(
             name: "kiln",
             dependencies: [
                 "Engine", "FrontendConformance", "FrontendHost", "FrontendProtocol", "FrontendStore", "LLB",
-                "LLBText", "LinuxSystem", "OCI", "ProjectFiles", argumentParser, system,
+                "LLBText", "LinuxSystem", "OCI", "ProjectFiles", "Sandbox", argumentParser, system,
             ],
             path: "Sources/kiln",
             swiftSettings: houseSettings

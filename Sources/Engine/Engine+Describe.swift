@@ -53,7 +53,8 @@ extension Build {
                     work.selected.program,
                     for: answer,
                     request: work.request,
-                    bridge: own
+                    bridge: own,
+                    trace: request.frontendTrace
                 )
             }
             switch question {

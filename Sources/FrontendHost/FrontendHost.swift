@@ -4,6 +4,7 @@ package import FrontendProtocol
 internal import LinuxSystem
 internal import OCI
 package import Sandbox
+package import SystemPackage
 internal import Synchronization
 
 /// Runs frontends: starts one in its sandbox for one build, speaks the protocol with it, and sees to its end.
@@ -35,17 +36,20 @@ package struct FrontendHost: Sendable {
     /// When this returns or throws, the process is gone, and so is all work on its requests. Refs that are not part of the
     /// result have been released, but for those the caller gave as inputs.
     ///
-    /// - Parameter results: Where results of earlier builds are found and this one is kept, for a deterministic frontend: one
-    ///   that says so of itself, or comes with the engine. Only for a program whose `digest` is known.
+    /// - Parameters:
+    ///   - results: Where results of earlier builds are found and this one is kept, for a deterministic frontend: one
+    ///     that says so of itself, or comes with the engine. Only for a program whose `digest` is known.
+    ///   - trace: Where to write the session down; the frontend is started then in any case.
     /// - Throws: ``FrontendHostError``; `CancellationError` when the task was cancelled.
     package func build<Bridge: FrontendBridge>(
         _ program: FrontendProgram,
         request: FrontendBuildRequest<Bridge.Ref>,
         bridge: Bridge,
-        results: FrontendResultStore? = nil
+        results: FrontendResultStore? = nil,
+        trace: FilePath? = nil
     ) async throws -> FrontendResult<Bridge.Ref> {
-        guard let results, let key = try key(program, request, bridge) else {
-            return try await perform(program, bridge, nil) { run, relay in
+        guard let results, trace == nil, let key = try key(program, request, bridge) else {
+            return try await perform(program, bridge, nil, try await sessionTrace(trace, program)) { run, relay in
                 try await run.result(engine: engine, request: request, relay: relay)
             }.result
         }
@@ -56,13 +60,18 @@ package struct FrontendHost: Sendable {
             return result
         }
         let recorder = SessionRecorder()
-        let (result, answer) = try await perform(program, bridge, recorder) { run, relay in
+        let (result, answer) = try await perform(program, bridge, recorder, nil) { run, relay in
             try await run.result(engine: engine, request: request, relay: relay)
         }
         if let record = recorder.record(of: result.frontend, result: answer) {
             try await blocking { results.save(record, for: key) }
         }
         return result
+    }
+
+    private func sessionTrace(_ path: FilePath?, _ program: FrontendProgram) async throws -> SessionTrace? {
+        guard let path else { return nil }
+        return try await blocking { [engine] in try SessionTrace(path, program: program, engine: engine) }
     }
 
     /// What names everything a program is told at the start; `nil` where its result may not be used again.
@@ -90,9 +99,10 @@ package struct FrontendHost: Sendable {
         _ program: FrontendProgram,
         for answer: Answer.Type,
         request: FrontendBuildRequest<Bridge.Ref>,
-        bridge: Bridge
+        bridge: Bridge,
+        trace: FilePath? = nil
     ) async throws -> Answer {
-        try await perform(program, bridge, nil) { run, relay in
+        try await perform(program, bridge, nil, try await sessionTrace(trace, program)) { run, relay in
             try await run.answer(engine: engine, request: request, relay: relay)
         }
     }
@@ -101,6 +111,7 @@ package struct FrontendHost: Sendable {
         _ program: FrontendProgram,
         _ bridge: Bridge,
         _ recorder: SessionRecorder?,
+        _ trace: SessionTrace?,
         _ body: @escaping @Sendable (FrontendRun<Bridge>, CancellationRelay) async throws -> Value
     ) async throws -> Value {
         let relay = CancellationRelay()
@@ -113,14 +124,16 @@ package struct FrontendHost: Sendable {
                     bridge: bridge,
                     timeouts: timeouts,
                     limits: limits,
-                    recorder: recorder
+                    recorder: recorder,
+                    trace: trace
                 )
                 let run = FrontendRun(
                     program: program,
                     session: session,
                     process: process,
                     bridge: bridge,
-                    timeouts: timeouts
+                    timeouts: timeouts,
+                    trace: trace
                 )
                 return try await body(run, relay)
             }

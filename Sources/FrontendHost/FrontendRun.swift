@@ -12,6 +12,7 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
     let process: SandboxProcess
     let bridge: Bridge
     let timeouts: FrontendTimeouts
+    let trace: SessionTrace?
 
     /// Has the frontend do a build.
     ///
@@ -159,6 +160,15 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
         _ relay: CancellationRelay
     ) async throws -> Value {
         let status = await exit.result
+        defer {
+            let end = try? status.get()
+            trace?.end(
+                exitCode: end?.exitCode,
+                signal: end?.signal,
+                code: session.failure?.code.rawValue,
+                standardError: session.errors.text
+            )
+        }
         do {
             if case .success(let status) = status, status.isOutOfMemory {
                 throw SessionFailure.exit(status, wasKilled: false)

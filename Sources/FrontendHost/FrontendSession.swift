@@ -58,6 +58,7 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
     private let outgoing = OutgoingQueue()
     private let handler: RequestHandler<Bridge>
     private let recorder: SessionRecorder?
+    private let trace: SessionTrace?
     private let state: Mutex<State>
 
     /// - Parameter recorder: Hears everything that decides the result.
@@ -66,13 +67,15 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
         bridge: Bridge,
         timeouts: FrontendTimeouts,
         limits: ProtocolLimits,
-        recorder: SessionRecorder? = nil
+        recorder: SessionRecorder? = nil,
+        trace: SessionTrace? = nil
     ) {
         self.process = process
         self.bridge = bridge
         self.timeouts = timeouts
         self.limits = limits
         self.recorder = recorder
+        self.trace = trace
         handler = RequestHandler(bridge: bridge, limits: limits, outgoing: outgoing)
         state = Mutex(State(connection: ProtocolConnection(role: .engine, limits: limits)))
         errors = StandardErrorCapture { line in
@@ -126,6 +129,7 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
         }
         state.withLock { state in
             state.frontend = hello.frontend
+            trace?.begin(hello.version, hello.frontend)
             state.phase = .build
             state.lastActivity = .now
         }
@@ -252,7 +256,7 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
 
     private func write() {
         if let input = process.standardInput {
-            outgoing.run(to: input) { state.withLock { $0.lastActivity = .now } }
+            outgoing.run(to: input, willWrite: { trace?.willWrite($0) }) { state.withLock { $0.lastActivity = .now } }
         }
         process.closeStandardInput()
     }
@@ -266,7 +270,9 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
         let output = process.standardOutput
         while true {
             guard let count = unsafe try? output.read(into: chunk), count > 0 else { return }
-            let (events, violation) = unsafe take(Array(chunk[0..<count]))
+            let bytes = unsafe Array(chunk[0..<count])
+            trace?.didRead(bytes)
+            let (events, violation) = take(bytes)
             for event in events { handle(event) }
             guard let violation else { continue }
             if violation.code == .text {

@@ -88,8 +88,9 @@ final class OutgoingQueue: Sendable {
     ///
     /// Runs on a thread of its own.
     ///
+    /// - `willWrite`: Gets each piece before it is written.
     /// - `progress`: Called after each piece.
-    func run(to descriptor: Descriptor, progress: () -> Void) {
+    func run(to descriptor: Descriptor, willWrite: ([UInt8]) -> Void, progress: () -> Void) {
         while true {
             available.wait()
             let (pieces, isOver) = state.withLock { state in
@@ -99,6 +100,7 @@ final class OutgoingQueue: Sendable {
             }
             for piece in pieces {
                 state.withLock { $0.writingSince = .now }
+                willWrite(piece)
                 let isWritten = (try? descriptor.write(piece)) != nil
                 wake { state in
                     state.writingSince = nil

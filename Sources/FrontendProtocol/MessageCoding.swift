@@ -73,6 +73,9 @@ struct MessageAssembler: Sendable {
     /// A message with its byte strings in place.
     struct Assembled: Sendable {
         var message: WireObject
+        /// The message as it was sent, and the byte strings it announces, in order.
+        var text: [UInt8]
+        var blobs: [[UInt8]]
         /// How many bytes it took on the wire, headers left out.
         var byteCount: Int
         /// Whether the sender gave one of its blobs up half way.
@@ -89,6 +92,7 @@ struct MessageAssembler: Sendable {
     /// A message that waits for blobs.
     private struct Pending {
         let message: WireObject
+        let text: [UInt8]
         var byteCount: Int
         let announcements: [Announcement]
         /// The blobs that are complete, in order; the next announcement is the one being filled.
@@ -145,10 +149,11 @@ struct MessageAssembler: Sendable {
         var announcements: [Announcement] = []
         try collect(.object(message), into: &announcements)
         guard !announcements.isEmpty else {
-            return Assembled(message: message, byteCount: text.count, isAborted: false)
+            return Assembled(message: message, text: text, blobs: [], byteCount: text.count, isAborted: false)
         }
         var next = Pending(
             message: message,
+            text: text,
             byteCount: text.count,
             announcements: announcements
         )
@@ -216,9 +221,23 @@ struct MessageAssembler: Sendable {
         var blobs = pending.blobs.makeIterator()
         return Assembled(
             message: substitute(pending.message, &blobs),
+            text: pending.text,
+            blobs: pending.blobs,
             byteCount: pending.byteCount,
             isAborted: pending.isAborted
         )
+    }
+
+    /// A message whose byte strings are given apart from its text.
+    func message(_ text: [UInt8], blobs: [[UInt8]]) throws(ProtocolViolation) -> WireObject {
+        let message: WireObject
+        do {
+            message = try JSONParser.object(text)
+        } catch {
+            throw ProtocolViolation(.malformedJSON, "the text is not valid JSON \(error)")
+        }
+        var rest = blobs.makeIterator()
+        return substitute(message, &rest)
     }
 
     // MARK: Announcements

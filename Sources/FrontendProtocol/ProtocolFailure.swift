@@ -117,7 +117,7 @@ extension ProtocolFailure {
     /// Reads the value of an answer's `error` member.
     ///
     /// `data` may be left out, as by general JSON-RPC libraries: the code decides the kind then.
-    init(members: MemberReader) throws(MemberError) {
+    package init(members: MemberReader) throws(MemberError) {
         let code = try members.integer("code")
         message = try members.string("message")
         data = try members.optionalObject("data")?.object ?? [:]

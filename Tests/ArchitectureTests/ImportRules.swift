@@ -55,7 +55,7 @@ let allowedImports: [String: Set<String>] = [
     ],
     "kiln": [
         "ArgumentParser", "Engine", "FrontendConformance", "FrontendHost", "FrontendProtocol", "FrontendStore", "LLB",
-        "LLBText", "LinuxSystem", "OCI", "ProjectFiles", "SystemPackage",
+        "LLBText", "LinuxSystem", "OCI", "ProjectFiles", "Sandbox", "SystemPackage",
     ],
     "FrontendKit": ["FrontendProtocol", "LLB", "OCI", "PathPatterns"],
     "DockerfileSyntax": [],

@@ -5,6 +5,7 @@ internal import FrontendProtocol
 internal import LLB
 internal import OCI
 internal import ProjectFiles
+internal import SystemPackage
 
 /// A frontend at work: who it is, what it may do, and who called it.
 struct FrontendCaller: Sendable {
@@ -22,7 +23,8 @@ struct FrontendCaller: Sendable {
         _ selected: SelectedFrontend,
         _ request: FrontendBuildRequest<BuildRef>,
         _ caller: FrontendCaller,
-        through bridge: BuildBridge
+        through bridge: BuildBridge,
+        trace: FilePath? = nil
     ) async throws -> FrontendResult<BuildRef> {
         let own = bridge.serving(caller)
         defer { own.finishFrontend() }
@@ -30,7 +32,8 @@ struct FrontendCaller: Sendable {
             selected.program,
             request: request,
             bridge: own,
-            results: caller.reusesResults && selected.isReusable ? caller.services.results : nil
+            results: caller.reusesResults && selected.isReusable ? caller.services.results : nil,
+            trace: trace
         )
     }
 
