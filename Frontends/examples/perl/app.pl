@@ -14,8 +14,7 @@ sub frame {    # Stream and payload of the next frame; the end of stdin is the s
     exit 0 unless read $in, my $header, 8;
     my ($length, $stream) = unpack 'NN', $header;
     broken("no frame: $header") if length $header < 8 || $length >= 1 << 24;
-    my $payload = '';
-    broken('stdin ends inside a frame') if $length && read($in, $payload, $length) < $length;
+    my $payload = ''; broken('stdin ends inside a frame') if $length && read($in, $payload, $length) < $length;
     return ($stream, $payload);
 }
 
@@ -23,7 +22,7 @@ sub each_blob {    # Calls a function for every announcement in a value; what it
     my ($value, $do) = @_;
     return [map { each_blob($_, $do) } @$value] if ref $value eq 'ARRAY';
     return $value if ref $value ne 'HASH';
-    return $do->(@$value{'blob', 'size'}) if join(' ', sort keys %$value) eq 'blob size';
+    return $do->(@$value{'blob', 'size'}) if "@{[sort keys %$value]}" eq 'blob size';
     return { map { $_ => each_blob($value->{$_}, $do) } keys %$value };
 }
 
@@ -54,8 +53,7 @@ sub call {    # A request's result; its failure ends the build. One is open at a
 
 sub build {    # The result of a build; dies with [kind, message, data].
     my ($name, $content, $number) = @{$_[0]{buildFile}}{'name', 'content'};
-    my ($os, $architecture) = @{$_[0]{workerPlatforms}[0]}{'os', 'architecture'};
-    my (%def, $last, @cmd);
+    my ($os, $architecture) = @{$_[0]{workerPlatforms}[0]}{'os', 'architecture'}; my (%def, $last, @cmd);
     my $file = sub {    # One file action on what there is; what it copies from comes last.
         my @inputs = map { { digest => $_ } } grep { defined } $last, $_[2];
         return { inputs => \@inputs, file => { actions => [{ input => defined $last ? 0 : -1, output => 0,
@@ -66,8 +64,10 @@ sub build {    # The result of a build; dies with [kind, message, data].
         if    (/^\s*(#|$)/) { next }
         elsif (/^cmd (.+)$/) { @cmd = split ' ', $1; next }
         elsif (/^base (\S+)$/ && !$last) { $def{$step} = { source => { identifier => "docker-image://$1" } } }
-        elsif (m{^write (/\S+) (.*)$}) {
-            $def{$step} = $file->('mkfile', { path => $1, mode => 0644, data => encode_base64("$2\n", '') });
+        elsif (m{^write ((/\S*)/[^/\s]+|/[^/\s]+) (.*)$}) {    # A file's directory must be there.
+            my ($path, $data) = ($1, encode_base64("$3\n", ''));
+            $def{$last = "$step-directory"} = $file->('mkdir', { path => $2, mode => 0755, makeParents => \1 }) if $2;
+            $def{$step} = $file->('mkfile', { path => $path, mode => 0644, data => $data });
         } elsif (m{^copy (\S+) (/\S*)$}) {
             $def{context} = { source => { identifier => 'local://context' } };
             $def{$step} = $file->('copy', { src => "/$1", dest => $2, mode => -1, createDestPath => \1 }, 'context');
