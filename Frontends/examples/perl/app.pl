@@ -31,7 +31,7 @@ sub receive {    # The next message with the bytes of its blobs; one that was gi
     my $message = eval { $json->decode($text) };
     broken("no message: $text") if $stream || ref $message ne 'HASH';
     my (%waiting, %data);
-    each_blob($message, sub { ($data{$_[0]}, $waiting{$_[0]}) = ('', $_[1]); delete $waiting{$_[0]} if ($_[1] // 1) == 0 });
+    each_blob($message, sub { $data{$_[0]} = ''; $waiting{$_[0]} = $_[1] if !defined $_[1] || $_[1] > 0 });
     while (%waiting) {
         my ($of, $payload) = frame();
         broken("a frame of stream $of, which is not announced") if !exists $waiting{$of};
