@@ -316,7 +316,7 @@ let package = Package(
         tests(
             "FrontendStoreTests",
             [
-                "ContentStore", "FrontendStore", "LinuxSystem", "OCI", "ProjectFiles", "Registry",
+                "Archives", "ContentStore", "FrontendStore", "LinuxSystem", "OCI", "ProjectFiles", "Registry",
                 "RegistryTestSupport", system,
             ]
         ),

@@ -53,7 +53,9 @@ struct PackagePaths {
         }
         let folded = path.lowercased()
         if let other = directories[folded] { throw Self.refusal(path, "\"\(shown(other))\" is a directory as well") }
-        files.insert(folded)
+        guard files.insert(folded).inserted else {
+            throw Self.refusal(path, "it stands twice, or differs from another one only in case")
+        }
     }
 
     /// Checks, by its words alone, that a link stays in the package.

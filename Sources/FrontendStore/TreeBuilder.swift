@@ -44,10 +44,13 @@ struct TreeBuilder {
     /// The directory that was written to last.
     private var last: (path: String, directory: Directory)
     private var fileCount = 0
-    private var bytesLeft = FrontendLimit.treeByteCount
+    private let byteLimit: Int64
+    private var bytesLeft: Int64
 
     /// - Parameter root: Empty, and nobody else's.
-    init(root: Directory, modes: Modes = .readOnly) {
+    init(root: Directory, modes: Modes = .readOnly, byteLimit: Int64 = FrontendLimit.treeByteCount) {
+        self.byteLimit = byteLimit
+        bytesLeft = byteLimit
         self.root = root
         self.modes = modes
         last = ("", root)
@@ -74,7 +77,7 @@ struct TreeBuilder {
             guard bytesLeft >= 0 else {
                 throw FrontendStoreError(
                     .tooLarge,
-                    "cannot use the package: it holds more than the \(FrontendLimit.treeByteCount) bytes that are allowed"
+                    "cannot use the package: it holds more than the \(byteLimit) bytes that are allowed"
                 )
             }
             let piece = unsafe UnsafeRawBufferPointer(rebasing: buffer[..<count])
