@@ -198,9 +198,13 @@ enum Attacks {
 
     /// Fills memory up to 2 GiB.
     @Sendable static func memoryHog(_ id: Int) {
+        Wire.succeed(id, metadata: #"{"kept":"\#(fillMemory())"}"#)
+    }
+
+    @discardableResult static func fillMemory() -> Int {
         var kept: [[UInt8]] = []
         for _ in 0..<32 { kept.append([UInt8](repeating: 1, count: 64 << 20)) }
-        Wire.succeed(id, metadata: #"{"kept":"\#(kept.count)"}"#)
+        return kept.count
     }
 
     /// Leaves processes behind that hold its streams, in a session of their own, and ends.

@@ -157,6 +157,23 @@ enum Misdeeds {
         },
         "released-ref": releasedRef,
         "too-many-refs": tooManyRefs,
+        "missing-member": { tell($0, ask(#"{"ref":null}"#)) },
+        "wrong-member": { tell($0, ask(#"{"ref":null,"path":7}"#)) },
+        "must-understand": { tell($0, ask(#"{"ref":null,"path":"a","mustUnderstand":["telepathy"]}"#)) },
+        "impatient": { tell($0, ask(#"{"ref":null,"path":"slow","timeoutMs":150}"#)) },
+        "bad-timeout": { tell($0, ask(#"{"ref":null,"path":"a","timeoutMs":-1}"#)) },
+        "not-offered": { tell($0, ask(#"{"name":"dockerfile"}"#, method: "frontend/solve")) },
+        "not-offered-source": { tell($0, ask(#"{"identifier":"git://example.org/x.git"}"#, method: "resolveSource")) },
+        "give-up": giveUp,
+        "aborted-blob": abortedBlob,
+        "too-many-requests": tooManyRequests,
+        "cyclic-definition": { tell($0, solve(json: #"{"a":{"inputs":[{"digest":"b"}],"merge":{"inputs":[{"input":0}]}},"b":{"inputs":[{"digest":"a"}],"merge":{"inputs":[{"input":0}]}},"out":{"inputs":[{"digest":"a"}]}}"#)) },
+        "missing-input": { tell($0, solve(json: #"{"out":{"inputs":[{"digest":"nothing"}]}}"#)) },
+        "unknown-operation": { tell($0, solve(json: #"{"a":{"teleport":{}},"out":{"inputs":[{"digest":"a"}]}}"#)) },
+        "memory-hog-after-result": { id in
+            Wire.succeed(id)
+            Attacks.fillMemory()
+        },
         "million-operations": millionOperations,
         "broken-definition": brokenDefinition,
         "fail": { Wire.fail($0, "Buildfile:3: unknown word \\\"FORM\\\"") },
@@ -230,9 +247,49 @@ enum Misdeeds {
         tell(id, solve([0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 1, 2, 3]))
     }
 
+    private static func solve(json definition: String) -> String {
+        Wire.send(
+            #"{"jsonrpc":"2.0","id":1,"method":"solve","params":{"definition":{"json":{"def":\#(definition)}}}}"#
+        )
+        return Wire.nextMessage()?.text ?? ""
+    }
+
+    /// Makes one request and gives its answer.
+    private static func ask(_ params: String, method: String = "stat") -> String {
+        Wire.send(#"{"jsonrpc":"2.0","id":1,"method":"\#(method)","params":\#(params)}"#)
+        return Wire.nextMessage()?.text ?? ""
+    }
+
+    /// Gives its own request up; it is answered all the same, once.
+    @Sendable private static func giveUp(_ id: Int) {
+        Wire.send(#"{"jsonrpc":"2.0","id":1,"method":"stat","params":{"ref":null,"path":"slow"}}"#)
+        Wire.send(#"{"jsonrpc":"2.0","method":"cancel","params":{"id":1}}"#)
+        let answer = Wire.nextMessage()?.text ?? ""
+        Wire.send(#"{"jsonrpc":"2.0","id":2,"method":"stat","params":{"ref":null,"path":"a"}}"#)
+        let next = Wire.nextMessage()?.text ?? ""
+        if next.contains("\"id\":2") { tell(id, answer) } else { Wire.fail(id, "solve: answered twice") }
+    }
+
+    /// Announces more bytes of a definition than it sends.
+    @Sendable private static func abortedBlob(_ id: Int) {
+        Wire.send(#"{"jsonrpc":"2.0","id":1,"method":"solve","params":{"definition":{"blob":1,"size":100}}}"#)
+        Wire.write(Wire.frame(1, [1, 2, 3]))
+        Wire.write(Wire.frame(1, []))
+        tell(id, Wire.nextMessage()?.text ?? "")
+    }
+
+    @Sendable private static func tooManyRequests(_ id: Int) {
+        for number in 1...40 {
+            Wire.send(#"{"jsonrpc":"2.0","id":\#(number),"method":"stat","params":{"ref":null,"path":"slow"}}"#)
+        }
+        tell(id, Wire.nextMessage()?.text ?? "")
+    }
+
     /// Says what kind of failure an answer was.
     private static func tell(_ id: Int, _ answer: String) {
-        let kinds = ["badDefinition", "limit", "invalidParams", "tooManyRequests", "unsupported"]
+        let kinds = [
+            "badDefinition", "limit", "invalidParams", "tooManyRequests", "unsupported", "timeout", "cancelled",
+        ]
         let kind = kinds.first { answer.contains("\"kind\":\"\($0)\"") } ?? "no failure"
         Wire.fail(id, "solve: \(kind)")
     }

@@ -49,6 +49,11 @@ struct HostFixture: Sendable {
         try #require(try process.wait() == .exited(0))
     }
 
+    /// What stands in the directory the launcher works in.
+    func scratchEntries() throws -> Set<String> {
+        Set(try Directory(host: FilePath("/tmp").appending(scratch)).entries().map(\.name))
+    }
+
     /// Timeouts short enough for tests on a busy machine.
     static var timeouts: FrontendTimeouts {
         var timeouts = FrontendTimeouts()
@@ -97,6 +102,7 @@ func misbehave(
         resources: resources
     )
     let mark = randomToken(count: 12)
+    let files = try fixture.scratchEntries()
     let program = FrontendProgram(
         name: "bad-\(mark)",
         content: .file(fixture.products.appending("kiln-frontend-bad"))
@@ -118,7 +124,14 @@ func misbehave(
     }
     let duration = ContinuousClock.now - start
     #expect(processes(with: mark) == [], "a process is left")
+    #expect(try fixture.scratchEntries() == files, "a file is left")
+    #expect(try !mountTable().contains("kiln-frontend-bad"), "a mount is left")
     return Outcome(result: result, bridge: bridge, duration: duration)
+}
+
+/// The mounts that this process sees.
+func mountTable() throws -> String {
+    String(decoding: try Descriptor.open(host: "/proc/self/mountinfo").readToEnd(byteLimit: 16 << 20), as: UTF8.self)
 }
 
 /// Numbers of the processes whose command line holds a mark.

@@ -177,7 +177,14 @@ struct MisdeedTests {
     @Test(arguments: [
         ("million-operations", "solve: badDefinition"),
         ("broken-definition", "solve: badDefinition"),
+        ("cyclic-definition", "solve: badDefinition"), ("missing-input", "solve: badDefinition"),
+        ("unknown-operation", "solve: badDefinition"),
         ("released-ref", "solve: invalidParams"), ("too-many-refs", "solve: limit"),
+        ("missing-member", "solve: invalidParams"), ("wrong-member", "solve: invalidParams"),
+        ("aborted-blob", "solve: invalidParams"), ("bad-timeout", "solve: invalidParams"),
+        ("must-understand", "solve: unsupported"), ("not-offered", "solve: unsupported"),
+        ("not-offered-source", "solve: unsupported"), ("too-many-requests", "solve: tooManyRequests"),
+        ("impatient", "solve: timeout"), ("give-up", "solve: cancelled"),
     ])
     func `a bad request is refused and the frontend told why`(
         _ mode: String,
@@ -267,6 +274,15 @@ struct MisdeedTests {
             "memory-hog",
             resources: .init(memoryBytes: 300 << 20, processCount: 40)
         )
+        try check(Case("", .outOfMemory, "used more memory than it may"), outcome)
+    }
+
+    @Test func `one that dies for want of memory after its result has not ended well`() async throws {
+        guard try HostFixture.shared.get().launcher.capabilities.limitsMemory else { return }
+        let outcome = try await misbehave(
+            "memory-hog-after-result",
+            resources: .init(memoryBytes: 300 << 20, processCount: 40)
+        ) { $0.exit = .seconds(20) }
         try check(Case("", .outOfMemory, "used more memory than it may"), outcome)
     }
 
