@@ -121,7 +121,7 @@ struct ExampleTests {
 
 /// Runs a tool with this process's own path and home, where compilers keep things.
 private func runHere(_ program: String, _ arguments: String...) async throws -> CommandResult {
-    let variables = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME"].compactMap { name in
+    let variables = ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME"].compactMap { (name: String) -> String? in
         unsafe getenv(name).map { "\(name)=\(unsafe String(cString: $0))" }
     }
     return try await Command("/usr/bin/env", variables + [program] + arguments).result()
