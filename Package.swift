@@ -243,11 +243,11 @@ let package = Package(
         library(
             "YAMLSpec",
             path: "Frontends/yaml/Spec",
-            ["FrontendKit", "LLB", "OCI", "PathPatterns", yaml]
+            ["FrontendKit", "FrontendProtocol", "LLB", "LLBMessages", "OCI", yaml]
         ),
         .executableTarget(
             name: "kiln-frontend-yaml",
-            dependencies: ["FrontendKit", "LLB", "OCI", "YAMLSpec"],
+            dependencies: ["FrontendKit", "FrontendProtocol", "LLB", "OCI", "YAMLSpec"],
             path: "Frontends/yaml/Main",
             swiftSettings: houseSettings
         ),
@@ -325,7 +325,7 @@ let package = Package(
             ["FrontendConformance", "FrontendHost", "FrontendProtocol", "LinuxSystem", "Sandbox", system]
         ),
         tests("FrontendKitTests", ["FrontendKit", "FrontendProtocol", "LLB", "LinuxSystem", "OCI", system]),
-        tests("YAMLSpecTests", ["FrontendKit", "LLB", "OCI", "YAMLSpec"]),
+        tests("YAMLSpecTests", ["FrontendKit", "FrontendProtocol", "LLB", "LLBMessages", "OCI", "YAMLSpec"]),
         tests("LLBTextTests", ["FrontendProtocol", "LLB", "LLBText", "OCI"]),
         tests("ProtocolTests", ["FrontendProtocol", "LLB", "OCI", "ProjectFiles"]),
         tests("DockerfileSyntaxTests", ["DockerfileSyntax"]),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import LLB
 public import OCI
 
 /// The options that every container-build frontend understands, read from a request's strings.
@@ -42,6 +43,12 @@ public struct CommonOptions: Sendable, Hashable {
     public var namedContexts: [String: String]
     /// `requestid`: something other than a build is wanted, such as a list of targets.
     public var request: String?
+    /// `image-resolve-mode`.
+    public var imageResolveMode = State.ImageResolveMode.default
+    /// `build-arg:BUILDKIT_CACHE_MOUNT_NS`: keeps the caches of one project apart from those of others; empty for none.
+    public var cacheNamespace: String
+    /// `build-arg:SOURCE_DATE_EPOCH`: seconds since 1970 that the image and its files claim to be from.
+    public var sourceDateEpoch: Int64?
 
     /// Reads the options of a request.
     ///
@@ -54,6 +61,19 @@ public struct CommonOptions: Sendable, Hashable {
         labels = Self.named("label:", options)
         namedContexts = Self.named("context:", options)
         request = value("requestid")
+        cacheNamespace = buildArguments["BUILDKIT_CACHE_MOUNT_NS"] ?? ""
+        if let text = value("build-arg:SOURCE_DATE_EPOCH") {
+            guard let seconds = Int64(text), seconds >= 0 else {
+                throw BuildError("cannot read option build-arg:SOURCE_DATE_EPOCH=\(text): expected seconds since 1970")
+            }
+            sourceDateEpoch = seconds
+        }
+        if let text = value("image-resolve-mode") {
+            guard let mode = State.ImageResolveMode(rawValue: text) else {
+                throw BuildError("cannot read option image-resolve-mode=\(text): expected default, pull or local")
+            }
+            imageResolveMode = mode
+        }
         platforms = []
         for text in (value("platform") ?? "").split(separator: ",") {
             do throws(OCIError) {
@@ -100,5 +120,11 @@ public struct CommonOptions: Sendable, Hashable {
         case "0", "f", "F", "false", "FALSE", "False": false
         default: nil
         }
+    }
+
+    /// Build arguments that mean something to every frontend, or to the engine: a build file need not declare them.
+    public static func isPredefinedArgument(_ name: String) -> Bool {
+        let proxies = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"]
+        return name == "SOURCE_DATE_EPOCH" || name.hasPrefix("BUILDKIT_") || proxies.contains(name.lowercased())
     }
 }

@@ -6,7 +6,8 @@ public import LLB
 /// What a frontend answers about a build file without building it; `nil` is not offered.
 ///
 /// The engine asks one of them in place of a build, with the same request. A handler may read files and resolve sources, and
-/// should evaluate nothing. What it throws is shown as for a build; only ``lint`` answers a wrong build file in its result.
+/// should evaluate nothing. BuildKit's clients ask the same by an option of a build; those are answered by the same handlers.
+/// What it throws is shown as for a build; only ``lint`` answers a wrong build file in its result.
 public struct FrontendQuestions: Sendable {
     /// What a question is answered by.
     public typealias Handler<Answer> = @Sendable (FrontendSession, BuildRequest) async throws -> Answer
@@ -19,6 +20,10 @@ public struct FrontendQuestions: Sendable {
     public var lint: Handler<LintFindings>?
     /// The graph of the first platform asked for (`convert`); `nil` is the empty tree.
     public var convert: Handler<Definition?>?
+    /// Whether builds with the option `requestid`, which BuildKit's clients ask by, are answered by these handlers.
+    ///
+    /// A frontend that reads that option itself sets this to false.
+    public var answersSubrequests = true
 
     /// Takes the handlers; what is left out is not offered.
     public init(

@@ -92,7 +92,10 @@ final class FrontendServer: Sendable {
     private func work(for name: String) -> FrontendQuestions.Handler<WireObject>? {
         guard let method = Method(rawValue: name) else { return nil }
         guard method == .build else { return questions.handler(for: method) }
-        return { [handler] session, request in try await handler(session, request).wire.members }
+        return { [handler, questions] session, request in
+            if let answer = try await questions.subrequestAnswer(session, request) { return answer.wire.members }
+            return try await handler(session, request).wire.members
+        }
     }
 
     private func start(
@@ -137,6 +140,8 @@ final class FrontendServer: Sendable {
     private func failure(of error: any Error) -> ProtocolFailure {
         switch error {
         case let error as BuildError: error.failure
+        case let problems as SourceProblems: problems.buildError.failure
+        case let problem as SourceProblem: ProtocolFailure(.buildFile, problem.rendered)
         case let failure as ProtocolFailure: failure
         case is CancellationError: ProtocolFailure(.cancelled, "the build was given up")
         default: ProtocolFailure(.internalError, "\(program.name): \(error)")

@@ -94,9 +94,11 @@ public final class FrontendSession: Sendable {
     }
 
     /// Reads a file that may be missing: `nil` then.
-    public func readFileIfExists(_ tree: Ref, _ path: String) async throws -> [UInt8]? {
+    ///
+    /// - `length`: How many bytes at most; `nil` is all of it.
+    public func readFileIfExists(_ tree: Ref, _ path: String, length: Int64? = nil) async throws -> [UInt8]? {
         do {
-            return try await readFile(tree, path)
+            return try await readFile(tree, path, length: length)
         } catch  where Self.isNotFound(error) {
             return nil
         }

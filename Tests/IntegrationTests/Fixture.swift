@@ -18,14 +18,30 @@ struct Fixture: Sendable, CustomTestStringConvertible {
         }
         .map { Fixture(name: $0) }
 
-    let name: String
+    /// Specs of the YAML frontend, below `Tests/Fixtures/yaml`: each `expect*.json` of a folder is a build of its own.
+    static let specs: [Fixture] = {
+        let directory = Kiln.repository.appending("Tests/Fixtures/yaml")
+        func names(_ path: FilePath) -> [String] {
+            ((try? FileManager.default.contentsOfDirectory(atPath: path.string)) ?? []).sorted()
+        }
+        return names(directory).flatMap { name in
+            names(directory.appending(name)).filter { $0.hasPrefix("expect") && $0.hasSuffix(".json") }
+                .map { Fixture(name: name, folder: directory, expectationFile: $0, frontend: "yaml") }
+        }
+    }()
 
-    var testDescription: String { name }
-    var path: FilePath { Self.directory.appending(name) }
+    let name: String
+    var folder = Self.directory
+    var expectationFile = "expect.json"
+    /// `nil` for the one that reads Dockerfiles.
+    var frontend: String?
+
+    var testDescription: String { expectationFile == "expect.json" ? name : "\(name)/\(expectationFile)" }
+    var path: FilePath { folder.appending(name) }
 
     /// What must come of the build.
     func expectation() throws -> JSONValue {
-        let data = try Data(contentsOf: URL(filePath: path.appending("expect.json").string))
+        let data = try Data(contentsOf: URL(filePath: path.appending(expectationFile).string))
         return try JSONValue(parsing: [UInt8](data))
     }
 
@@ -37,7 +53,9 @@ struct Fixture: Sendable, CustomTestStringConvertible {
         _ workspace: Workspace
     ) throws -> [String] {
         var result = ["build", "--progress", "rawjson", "-o", "type=oci,tar=false,dest=\(layout)"]
-        result += ["-f", path.appending(options?["file"]?.text ?? "Dockerfile").string]
+        let usualFile = frontend == nil ? "Dockerfile" : "image.yaml"
+        result += ["-f", path.appending(options?["file"]?.text ?? usualFile).string]
+        if let frontend { result += ["--frontend", frontend] }
         result += ["--build-context", "busybox=oci-layout://\(kiln.base)"]
         for name in ["target", "platform"] {
             if let value = options?[name]?.text { result += ["--\(name)", value] }

@@ -9,7 +9,12 @@ struct FixtureTests {
     private static let state = Result { try Workspace() }
 
     @Test(arguments: Fixture.all)
-    func `builds what BuildKit builds`(fixture: Fixture) async throws {
+    func `builds what BuildKit builds`(fixture: Fixture) async throws { try await build(fixture) }
+
+    @Test(arguments: Fixture.specs)
+    func `builds image specs`(fixture: Fixture) async throws { try await build(fixture) }
+
+    private func build(_ fixture: Fixture) async throws {
         let expectation = try fixture.expectation()
         if let needs = expectation["needs"]?.elements?.compactMap(\.text) {
             print("\(fixture.name) is skipped: it needs \(needs.joined(separator: ", "))")

@@ -115,7 +115,7 @@ final class BuildContext {
     private func detectOrigin() async throws -> Origin {
         let name = options.raw["contextkey"] ?? "context"
         let location = options.raw[name] ?? ""
-        if let git = try GitReference(parsing: location) {
+        if let git = try GitReference(source: location) {
             var gitOptions = git.options
             if let keeps = options.raw["build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR"].flatMap(
                 parseBoolean

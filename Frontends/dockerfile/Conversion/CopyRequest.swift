@@ -33,7 +33,7 @@ struct CopyRequest {
 extension DockerfileConversion {
     /// Adds one source: a repository, a download or a path.
     func add(_ source: String, to actions: inout FileActions, _ request: CopyRequest) throws {
-        if let git = try GitReference(parsing: source), !git.looksLikePath {
+        if let git = try GitReference(source: source), !git.looksLikePath {
             try add(git, to: &actions, request)
         } else if isHTTPSource(source) {
             try addDownload(source, to: &actions, request)

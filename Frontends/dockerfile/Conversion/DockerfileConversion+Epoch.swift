@@ -77,7 +77,7 @@ extension DockerfileConversion {
                         text,
                         options: State.HTTPOptions(filename: downloadName(text), checksum: checksum)
                     )
-                } else if let git = try GitReference(parsing: text), !git.looksLikePath {
+                } else if let git = try GitReference(source: text), !git.looksLikePath {
                     var options = git.options
                     if add.keepsGitDirectory == true { options.keepsGitDirectory = true }
                     if !checksum.isEmpty { options.checksum = checksum }

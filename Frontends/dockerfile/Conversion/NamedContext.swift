@@ -144,7 +144,7 @@ extension DockerfileConversion {
     }
 
     private func loadRemote(_ scheme: String, _ named: NamedContext) throws -> State {
-        if let git = try GitReference(parsing: named.value) {
+        if let git = try GitReference(source: named.value) {
             return .git(
                 git.remote,
                 options: git.options,

@@ -9,12 +9,15 @@ internal import LLB
 extension DockerfileFrontend {
     /// What can be asked about a Dockerfile besides building it.
     static var questions: FrontendQuestions {
-        FrontendQuestions(
+        var questions = FrontendQuestions(
             targets: { session, request in try await answer(session, request) { try $0.targets() } },
             outline: { session, request in try await answer(session, request) { try await $0.outline() } },
             lint: { session, request in try await answer(session, request) { try await $0.lint() } },
             convert: { session, request in try await answer(session, request) { try await $0.convert() } }
         )
+        // The answers to BuildKit's clients are BuildKit's to the letter.
+        questions.answersSubrequests = false
+        return questions
     }
 
     /// Does one piece of work and puts its errors into words for the user.

@@ -1,29 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import LLB
-
-/// A git repository as an ADD source or a build context: `https://host/path.git#ref:subdir`, the same with a query, or
-/// `user@host:path`.
-struct GitReference {
+/// A git repository as users name it for a build context or a source: `https://host/path.git#ref:subdir`, the same with a
+/// query, or `user@host:path`.
+public struct GitReference: Hashable, Sendable {
     /// What git is given.
-    var remote: String
-    var reference: String
-    var subdirectory: String
+    public private(set) var remote: String
+    /// Branch, tag or commit; empty for the remote's head.
+    public private(set) var reference: String
+    /// Directory of the checkout; empty for all of it.
+    public private(set) var subdirectory: String
     /// Expected commit; empty for any.
-    var checksum = ""
-    var keepsGitDirectory: Bool?
-    var submodules: Bool?
+    public private(set) var checksum = ""
+    /// Whether `.git` stays; `nil` when nothing is said.
+    public private(set) var keepsGitDirectory: Bool?
+    /// Whether submodules are fetched; `nil` when nothing is said.
+    public private(set) var submodules: Bool?
     /// `checkout`, `commit` or empty.
-    var modificationTime = ""
-    var fetchesByCommit = false
+    public private(set) var modificationTime = ""
+    /// Whether ``checksum`` itself is fetched.
+    public private(set) var fetchesByCommit = false
     /// Written as `github.com/…`, which may as well be a path; only a build context means the repository by it.
-    var looksLikePath = false
+    public private(set) var looksLikePath = false
+
+    /// Why a repository cannot be used.
+    public struct Refusal: Error, Hashable, Sendable {
+        /// The whole text, with the source.
+        public let message: String
+    }
 
     /// Reads a source.
     ///
     /// - Returns: `nil` when the text is no git repository.
-    /// - Throws: `badSource` when it is one, with a query that means nothing.
-    init?(parsing text: String) throws {
+    /// - Throws: ``Refusal`` when it is one, with a query that means nothing.
+    public init?(parsing text: String) throws(Refusal) {
         if text.hasPrefix("./") || text.hasPrefix("../") { return nil }
         let location: GitLocation
         if text.hasPrefix("github.com/") {
@@ -44,21 +53,21 @@ struct GitReference {
         try readQuery(location.query, of: text)
     }
 
-    private mutating func readQuery(_ query: [GitLocation.QueryItem], of text: String) throws {
-        func refuse(_ reason: String) -> ConversionError {
-            ConversionError(.badSource, "cannot use git source \"\(text)\": \(reason)")
+    private mutating func readQuery(_ query: [GitLocation.QueryItem], of text: String) throws(Refusal) {
+        func refuse(_ reason: String) -> Refusal {
+            Refusal(message: "cannot use git source \"\(text)\": \(reason)")
         }
         var tag = ""
         var branch = ""
         var seen: Set<String> = []
-        func truth(_ item: GitLocation.QueryItem) throws -> Bool {
+        func truth(_ item: GitLocation.QueryItem) throws(Refusal) -> Bool {
             if item.value.isEmpty { return true }
-            guard let value = parseBoolean(item.value) else {
+            guard let value = Self.truth(item.value) else {
                 throw refuse("\(item.name)=\(item.value): expected true or false")
             }
             return value
         }
-        func settle(_ old: String, _ new: String, _ name: String) throws -> String {
+        func settle(_ old: String, _ new: String, _ name: String) throws(Refusal) -> String {
             guard old.isEmpty || old == new else {
                 throw refuse("\(name) is both \"\(old)\" and \"\(new)\"")
             }
@@ -93,8 +102,17 @@ struct GitReference {
         }
     }
 
-    /// What LLB's git source is told, without the Dockerfile's own flags.
-    var options: State.GitOptions {
+    /// A truth value as Go's `strconv.ParseBool` reads it.
+    private static func truth(_ text: String) -> Bool? {
+        switch text {
+        case "1", "t", "T", "true", "TRUE", "True": true
+        case "0", "f", "F", "false", "FALSE", "False": false
+        default: nil
+        }
+    }
+
+    /// What LLB's git source is told.
+    public var options: State.GitOptions {
         var options = State.GitOptions(reference: reference, subdirectory: subdirectory)
         options.keepsGitDirectory = keepsGitDirectory ?? false
         options.checksum = checksum
@@ -103,39 +121,4 @@ struct GitReference {
         options.fetchesByCommit = fetchesByCommit
         return options
     }
-}
-
-/// Whether ADD downloads a source rather than copying it or cloning it.
-func isHTTPSource(_ source: String) -> Bool {
-    (source.hasPrefix("http://") || source.hasPrefix("https://")) && !isGitSource(source)
-}
-
-/// Whether a source is a git repository.
-func isGitSource(_ source: String) -> Bool { (try? GitReference(parsing: source)) != nil }
-
-/// The name a download gets: the last component of the URL's path.
-func downloadName(_ url: String) -> String {
-    let unnamed = "__unnamed__"
-    guard let scheme = url.firstRange(of: "://") else { return unnamed }
-    let location = url[scheme.upperBound...].prefix { $0 != "#" && $0 != "?" }
-    guard let slash = location.firstIndex(of: "/") else { return unnamed }
-    var bytes: [UInt8] = []
-    var rest = Array(location[slash...].utf8)[...]
-    while let byte = rest.popFirst() {
-        guard byte == UInt8(ascii: "%") else {
-            guard byte >= 0x20, byte != 0x7f else { return unnamed }
-            bytes.append(byte)
-            continue
-        }
-        let digits = String(decoding: rest.prefix(2), as: UTF8.self)
-        guard digits.utf8.count == 2, digits.allSatisfy(\.isHexDigit),
-            let value = UInt8(digits, radix: 16)
-        else {
-            return unnamed
-        }
-        bytes.append(value)
-        rest = rest.dropFirst(2)
-    }
-    let base = SlashPath.base(String(decoding: bytes, as: UTF8.self))
-    return base == "." || base == "/" ? unnamed : base
 }

@@ -1,0 +1,1 @@
+. /app/shared/lib.sh; echo api
