@@ -10,10 +10,17 @@ internal import Glibc
 enum BadFrontend {
     static func run() {
         signal(SIGPIPE, SIG_IGN)
-        guard let hello = Wire.nextMessage() else { exit(0) }
-        if let mark = hello.text.firstRange(of: "\"bad:") {
-            let mode = hello.text[mark.upperBound...].prefix { $0 != "\"" }
-            Misdeeds.early[String(mode)]?(hello.id)
+        if CommandLine.arguments.contains("--help") { Misdeeds.say("usage: bad [--help]\n") }
+        if CommandLine.arguments.contains("--speak-first") { Wire.send(#"{"jsonrpc":"2.0","method":"log"}"#) }
+        guard let (_, text) = Wire.nextFrame() else { exit(0) }
+        let hello = Wire.Message(text: String(decoding: text, as: UTF8.self), blob: [])
+        if let name = JSON(text)?["params"]?["engine"]?["name"]?.text, name.hasPrefix("bad:") {
+            let mode = String(name.dropFirst(4))
+            if let flaw = Flaw(rawValue: mode) {
+                var frontend = FlawedFrontend(flaw)
+                frontend.run(first: text)
+            }
+            Misdeeds.early[mode]?(hello.id)
         }
         Wire.send(
             #"{"jsonrpc":"2.0","id":\#(hello.id),"result":{"protocol":"1.0","frontend":{"name":"bad/frontend","version":"0.1.0"}}}"#

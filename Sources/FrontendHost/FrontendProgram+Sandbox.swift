@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import LinuxSystem
-internal import Sandbox
+package import Sandbox
 internal import SystemPackage
 
 extension FrontendProgram {
@@ -25,7 +25,7 @@ extension FrontendProgram {
     /// The sandbox of this program.
     ///
     /// Everything of the host is opened here, before the start: what was looked at is what runs. Blocks.
-    func sandboxSpec() throws -> SandboxSpec {
+    package func sandboxSpec() throws -> SandboxSpec {
         var spec = try contentSpec()
         switch runtime {
         case .none: break

@@ -10,9 +10,21 @@ internal import Synchronization
 final class ProtocolChannel: Sendable {
     private typealias Answer = Result<WireObject, ProtocolFailure>
 
+    /// A request that waits until the session allows another one.
+    private struct Queued {
+        let ticket: Int
+        let method: String
+        let params: WireObject
+        let continuation: CheckedContinuation<WireObject, any Error>
+    }
+
     private struct State {
         var connection = ProtocolConnection(role: .frontend)
         var waiting: [Int: CheckedContinuation<WireObject, any Error>] = [:]
+        var queue: [Queued] = []
+        var lastTicket = 0
+        /// Numbers of the requests that were sent, by ticket.
+        var numbers: [Int: Int] = [:]
         /// Why nothing can be asked any more.
         var end: ProtocolFailure?
     }
@@ -62,6 +74,8 @@ final class ProtocolChannel: Sendable {
                 case .request, .notification: handle(event)
                 }
             }
+            // Whatever came may have made room for another request.
+            sendQueued()
         }
         try state.withLock { state throws(ProtocolViolation) in try state.connection.finish() }
     }
@@ -85,8 +99,9 @@ final class ProtocolChannel: Sendable {
     private func end(_ failure: ProtocolFailure) {
         let waiting = state.withLock { state in
             state.end = state.end ?? failure
-            let waiting = state.waiting.values
+            let waiting = Array(state.waiting.values) + state.queue.map(\.continuation)
             state.waiting = [:]
+            state.queue = []
             return waiting
         }
         for continuation in waiting { continuation.resume(throwing: failure) }
@@ -99,56 +114,80 @@ final class ProtocolChannel: Sendable {
 
     /// Makes a request and waits for its answer.
     ///
+    /// It waits before it is sent, too, while the session's limit of open requests is reached.
+    ///
     /// - Throws: `ProtocolFailure`, with the request's number in its data, so that a failure passed on can be traced.
     func call<Request: WireRequest>(_ request: Request) async throws -> Request.Answer {
-        let number = Mutex(0)
+        let ticket = state.withLock { state in
+            state.lastTicket += 1
+            return state.lastTicket
+        }
+        defer { state.withLock { $0.numbers[ticket] = nil } }
         do {
             let result = try await withTaskCancellationHandler {
                 try await withCheckedThrowingContinuation { continuation in
-                    start(request, continuation) { id in number.withLock { $0 = id } }
+                    start(
+                        Queued(
+                            ticket: ticket,
+                            method: Request.method.rawValue,
+                            params: request.members,
+                            continuation: continuation
+                        )
+                    )
                 }
             } onCancel: {
-                abandon(number.withLock { $0 })
+                abandon(ticket)
             }
             return try Request.answer(result)
         } catch var failure as ProtocolFailure {
-            let id = number.withLock { $0 }
-            if id > 0, failure.data["request"] == nil {
+            if let id = state.withLock({ $0.numbers[ticket] }), failure.data["request"] == nil {
                 failure.data["request"] = .integer(Int64(id))
             }
             throw failure
         }
     }
 
-    private func start<Request: WireRequest>(
-        _ request: Request,
-        _ continuation: CheckedContinuation<WireObject, any Error>,
-        _ started: (Int) -> Void
-    ) {
-        let outcome: Result<[[UInt8]], ProtocolFailure> = state.withLock { state in
-            if let end = state.end { return .failure(end) }
-            if Task.isCancelled {
-                return .failure(ProtocolFailure(.cancelled, "the request was given up"))
-            }
-            do throws(ProtocolFailure) {
-                let (id, bytes) = try state.connection.request(
-                    Request.method.rawValue,
-                    request.members
-                )
-                started(id)
-                state.waiting[id] = continuation
-                return .success(bytes)
-            } catch { return .failure(error) }
+    private func start(_ request: Queued) {
+        let refusal = state.withLock { state -> ProtocolFailure? in
+            if let end = state.end { return end }
+            if Task.isCancelled { return ProtocolFailure(.cancelled, "the request was given up") }
+            state.queue.append(request)
+            return nil
         }
-        switch outcome {
-        case .success(let bytes): write(bytes)
-        case .failure(let failure): continuation.resume(throwing: failure)
+        if let refusal { request.continuation.resume(throwing: refusal) }
+        sendQueued()
+    }
+
+    /// Sends what waits, as far as the session allows.
+    private func sendQueued() {
+        while let (request, outcome) = nextToSend() {
+            switch outcome {
+            case .success(let bytes): write(bytes)
+            case .failure(let failure): request.continuation.resume(throwing: failure)
+            }
         }
     }
 
-    private func abandon(_ id: Int) {
+    private func nextToSend() -> (Queued, Result<[[UInt8]], ProtocolFailure>)? {
+        state.withLock { state in
+            guard !state.queue.isEmpty, state.connection.openCount < state.connection.limits.inFlight else { return nil }
+            let request = state.queue.removeFirst()
+            do throws(ProtocolFailure) {
+                let (id, bytes) = try state.connection.request(request.method, request.params)
+                state.waiting[id] = request.continuation
+                state.numbers[request.ticket] = id
+                return (request, .success(bytes))
+            } catch { return (request, .failure(error)) }
+        }
+    }
+
+    private func abandon(_ ticket: Int) {
         let (bytes, continuation) = state.withLock { state in
-            (state.connection.abandon(id), state.waiting.removeValue(forKey: id))
+            if let index = state.queue.firstIndex(where: { $0.ticket == ticket }) {
+                return (nil as [[UInt8]]?, state.queue.remove(at: index).continuation as CheckedContinuation?)
+            }
+            guard let id = state.numbers[ticket] else { return (nil, nil) }
+            return (state.connection.abandon(id), state.waiting.removeValue(forKey: id))
         }
         continuation?.resume(throwing: CancellationError())
         if let bytes { write(bytes) }

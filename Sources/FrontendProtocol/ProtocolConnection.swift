@@ -62,6 +62,8 @@ package struct ProtocolConnection: Sendable {
     package var owedCount: Int { owed.count }
     /// How many of our requests wait for an answer somebody wants.
     package var askedCount: Int { asked.values.count { !$0.isAbandoned } }
+    /// How many of our requests have no answer yet, those nobody waits for included.
+    package var openCount: Int { asked.count }
     /// How many frames came in.
     package var frameCount: Int { decoder.frameCount }
     /// Bytes that came in and belong to no frame.

@@ -37,7 +37,7 @@ struct FrontendCommand: AsyncParsableCommand {
 
     /// Verbs for those who write a frontend.
     private static let authorVerbs: [any ParsableCommand.Type] = [
-        FrontendNewCommand.self, FrontendPackCommand.self, FrontendPublishCommand.self, FrontendTraceCommand.self,
-        FrontendReplayCommand.self, FrontendRunCommand.self,
+        FrontendNewCommand.self, FrontendTestCommand.self, FrontendTraceCommand.self, FrontendReplayCommand.self,
+        FrontendRunCommand.self, FrontendPackCommand.self, FrontendPublishCommand.self,
     ]
 }

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import FrontendConformance
+internal import FrontendHost
+internal import LinuxSystem
+internal import OCI
+internal import ProjectFiles
+internal import SystemPackage
+
+extension ConformanceCase.Suite: ExpressibleByArgument {}
+
+/// `kiln frontend test`: what every author runs, and what continuous integration runs on all frontends of this project.
+struct FrontendTestCommand: AsyncParsableCommand {
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case tap, json
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "test",
+        abstract: "Checks that a frontend keeps the protocol.",
+        discussion: """
+            Starts the frontend once for each case, in the sandbox it will run in, with an engine that answers from \
+            memory: no network, no cache, nothing is built. The build files to test with stand in tests/ beside \
+            frontend.toml; Protocol/conformance/README.md says how. Ends with status 1 when a case fails.
+            """
+    )
+
+    @Argument(help: "A package (a directory with frontend.toml) or an executable file.")
+    var path: String
+
+    @Option(name: .customLong("suite"), help: "Run this suite only; may be given several times.")
+    var suites: [ConformanceCase.Suite] = []
+
+    @Option(name: .customLong("case"), help: "Run the case of this name only; may be given several times.")
+    var caseNames: [String] = []
+
+    @Option(help: ArgumentHelp("Where the build files to test with stand.", valueName: "dir"), completion: .directory)
+    var tests: String?
+
+    @Option(
+        name: .customLong("cases"),
+        help: ArgumentHelp("Run the cases of this directory instead of the built-in ones.", valueName: "dir"),
+        completion: .directory
+    )
+    var caseDirectory: String?
+
+    @Option(help: "How often the determinism suite builds each build file.")
+    var runs = 5
+
+    @Option(help: ArgumentHelp("Write the report to this file.", valueName: "file"), completion: .file())
+    var report: String?
+
+    @Option(help: "The report's form.")
+    var format = Format.tap
+
+    @Flag(help: "Write what the builds come to as the expected results.")
+    var update = false
+
+    func validate() throws {
+        guard (1...10_000).contains(runs) else { throw ValidationError("--runs must be from 1 to 10000") }
+    }
+
+    func run() async throws {
+        let (program, folder) = try await blocking { [path, tests] in
+            let found = try TestedFrontend(path)
+            return (found.program, SampleFolder(tests.map { FilePath($0) } ?? found.tests))
+        }
+        var options = ConformanceOptions()
+        options.suites = suites.isEmpty ? nil : Set(suites)
+        options.caseNames = caseNames.isEmpty ? nil : Set(caseNames)
+        options.runCount = runs
+        if let caseDirectory { options.cases = try readCases(caseDirectory) }
+        try check(options)
+        let subject = ConformanceSubject(program, samples: try await blocking { try folder.samples() })
+        // TAP on stdout grows while the cases run; its plan may stand at the end.
+        let isLive = format == .tap && report == nil
+        if isLive { writeOutput("TAP version 14\n") }
+        var number = 0
+        let found = try await ConformanceRunner.run(subject, options) { result in
+            number += 1
+            if isLive { writeOutput(ConformanceReport.tapLines(result, number: number)) }
+        }
+        if isLive { writeOutput("1..\(number)\n") }
+        let text = format == .tap ? found.tap : found.json
+        if let report { try writeFile(report, text) } else if !isLive { writeOutput(text) }
+        if update { try await blocking { [found] in try write(found, to: folder) } }
+        writeError(
+            "\(found.name)\(found.version.map { " \($0)" } ?? ""): "
+                + "\(found.passedCount) passed, \(found.failures.count) failed, \(found.skippedCount) skipped\n"
+        )
+        if !remaining(found).isEmpty { throw ExitStatus(code: 1) }
+    }
+
+    /// Failures that `--update` does not put right.
+    private func remaining(_ report: ConformanceReport) -> [ConformanceResult] {
+        report.failures.filter { !update || $0.failure?.code != .unexpectedResult }
+    }
+
+    private func check(_ options: ConformanceOptions) throws {
+        let known = Set(options.cases.map(\.name)).union(ConformanceRunner.wholeBuildCases)
+        for name in caseNames where !known.contains(name) {
+            throw UsageError("no case is called \"\(name)\"")
+        }
+    }
+
+    private func readCases(_ path: String) throws -> [ConformanceCase] {
+        let names = try Directory(host: FilePath(path)).entries().map(\.name).filter { $0.hasSuffix(".toml") }
+        return try names.sorted().map { name in
+            try ConformanceCase(toml: readFile("\(path)/\(name)", what: "the case \(name)"), file: name)
+        }
+    }
+
+    private func write(_ report: ConformanceReport, to folder: SampleFolder) throws {
+        for result in report.results {
+            if let text = result.canonicalText, let name = result.buildFile {
+                try folder.writeExpected(text, of: name)
+            }
+        }
+    }
+}
+
+extension CaseTextError: ReportableError {
+    var fault: Fault { .input }
+}
+
+/// The frontend that a path names, and where its build files to test with stand.
+private struct TestedFrontend {
+    let program: FrontendProgram
+    let tests: FilePath
+
+    /// Blocks.
+    init(_ path: String) throws {
+        let file = FilePath(path)
+        if (try? Directory(host: file)) != nil {
+            let manifestPath = file.appending(FrontendManifest.fileName)
+            let bytes = try readFile(manifestPath.string, what: "the frontend's manifest")
+            let manifest = try FrontendManifest(toml: bytes, file: manifestPath.string)
+            guard let subtree = manifest.subtree(for: Platform.host) else {
+                throw UsageError("\(manifest.name) has nothing for \(Platform.host.normalized)")
+            }
+            let runtime: FrontendProgram.Runtime
+            switch manifest.runtime {
+            case .package: runtime = .none
+            case .host: runtime = .host
+            case .image(let reference):
+                throw UsageError(
+                    "\(manifest.name) runs in the image \(reference), which this command does not fetch; "
+                        + "test it with runtime = \"host\""
+                )
+            }
+            program = FrontendProgram(
+                name: manifest.name.description,
+                version: manifest.version.description,
+                content: .package(
+                    directory: subtree.isEmpty ? file : file.appending(subtree),
+                    arguments: manifest.argv
+                ),
+                runtime: runtime,
+                memoryByteLimit: manifest.memoryLimit
+            )
+            tests = file.appending("tests")
+        } else {
+            program = try FrontendProgram(file: file)
+            tests = file.removingLastComponent().appending("tests")
+        }
+    }
+}
