@@ -96,6 +96,9 @@ extension EngineScript {
     }
 
     func take(build answer: Result<WireObject, ProtocolFailure>) throws {
+        if let sample, !sample.isUnknown, !sample.mustFail, let problem = world.badDefinitions.first {
+            throw ConformanceFailure(.badDefinition, "P-LLB-05", "asked for a definition that makes no sense: \(problem)")
+        }
         switch answer {
         case .failure(let failure):
             return try take(work: .failure(failure))
@@ -124,9 +127,6 @@ extension EngineScript {
                 }
             }
             record.answer = .success(result)
-        }
-        if let sample, !sample.isUnknown, !sample.mustFail, let problem = world.badDefinitions.first {
-            throw ConformanceFailure(.badDefinition, "P-LLB-05", "asked for a definition that makes no sense: \(problem)")
         }
     }
 

@@ -13,6 +13,9 @@ final class EngineScript {
         case start, handshake, initialized, work, finished
     }
 
+    /// What may wait for a frontend that does not read, beside the answers it may have asked for at a time.
+    private static let waitingByteLimit = 192 << 20
+
     let test: ConformanceCase
     let pipes: FrontendPipes
     let exit: ExitBox
@@ -315,10 +318,12 @@ final class EngineScript {
 
     private func checkLife(after time: Duration, asked: String) throws {
         if pipes.isOutputEnded { throw ended("it had answered \(asked == "a request" ? asked : "\"\(asked)\"")") }
-        guard ContinuousClock.now - lastActivity > time else { return }
-        if !pipes.isWritten {
-            throw ConformanceFailure(.slowReader, "P-LIFE-06", "has not read its stdin for \(time)")
+        let now = ContinuousClock.now
+        if !pipes.isWritten, now - pipes.lastTaken > time || pipes.waitingByteCount > Self.waitingByteLimit {
+            let how = "has not read its stdin for \(now - pipes.lastTaken)"
+            throw ConformanceFailure(.slowReader, "P-LIFE-06", "\(how): \(pipes.waitingByteCount) bytes wait")
         }
+        guard now - lastActivity > time else { return }
         if phase == .handshake {
             throw ConformanceFailure(.noHandshake, "P-LIFE-07", "did not answer \"initialize\" within \(time)")
         }

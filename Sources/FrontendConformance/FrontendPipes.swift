@@ -24,6 +24,10 @@ final class FrontendPipes {
     private(set) var isOutputEnded = false
     /// Whether everything was written, or cannot be.
     var isWritten: Bool { outgoingStart == outgoing.count }
+    /// When the frontend last took bytes, or had none to take.
+    private(set) var lastTaken = ContinuousClock.now
+    /// Bytes that wait to be read.
+    var waitingByteCount: Int { outgoing.count - outgoingStart }
     /// When stdin was closed, which is once everything before was written.
     private(set) var inputEnd: ContinuousClock.Instant?
     /// Bytes of stdout so far.
@@ -46,7 +50,9 @@ final class FrontendPipes {
     }
 
     func write(_ bytes: [UInt8]) {
-        if outgoingStart > 0 {
+        if isWritten { lastTaken = .now }
+        // Move the rest to the front only once it is the smaller part: linear in all.
+        if outgoingStart >= outgoing.count / 2 {
             outgoing.removeFirst(outgoingStart)
             outgoingStart = 0
         }
@@ -92,6 +98,7 @@ final class FrontendPipes {
         }
         if count >= 0 {
             outgoingStart += count
+            lastTaken = .now
         } else if errno != EAGAIN && errno != EINTR {
             // The frontend does not read any more: what that means is for others to say.
             outgoingStart = outgoing.count

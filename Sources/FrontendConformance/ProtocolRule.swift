@@ -60,6 +60,7 @@ package enum ProtocolRule {
         "P-REF-02": "above limits.refs the engine answers with the kind \"limit\"",
         "P-DET-01": "equal requests and answers give an equal result, in whatever order the answers come",
         "P-DET-02": "time, randomness, process numbers, host name and hash order do not reach the result",
+        "P-BOX-03": "a frontend's memory is limited, by its frontend.toml or by the engine",
         "P-LLB-05": "a definition is readable, without circles and missing inputs, and knows the engine's operations",
         "P-WORK-02": "a method that provides names is answered with its result, or an error",
         "P-WORK-03": "a wrong build file is an error of the kind \"buildFile\", but for lint, where it is the result",

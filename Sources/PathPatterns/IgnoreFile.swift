@@ -15,8 +15,13 @@ package func readIgnoreFile(_ bytes: [UInt8]) throws(PathPatternError) -> [Strin
     if rest.starts(with: [0xEF, 0xBB, 0xBF]) { rest = rest.dropFirst(3) }
     var patterns: [String] = []
     var lineNumber = 0
-    for line in rest.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+    // Line by line: a list of all of them would take many times the memory of a file of empty lines.
+    while !rest.isEmpty {
+        let end = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
+        let line = rest[rest.startIndex..<end]
+        rest = end < rest.endIndex ? rest[(end + 1)...] : []
         lineNumber += 1
+        if line.isEmpty { continue }
         guard line.count <= ignoreFileLineByteLimit else {
             throw PathPatternError(
                 .lineTooLong,

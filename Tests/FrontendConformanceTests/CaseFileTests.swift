@@ -59,7 +59,7 @@ struct CaseFileTests {
         ("name = \"eof/y\"\nrules = [\"P\"]\n[engine]\nmembers = \"[]\"", "members is no JSON object"),
         ("name = \"eof/y\"\nrules = [\"P\"]\n[[send]]\nhex = \"0g\"", "hex must be pairs"),
         ("name = \"eof/y\"\nrules = [\"P\"]\n[[send]]\nat = \"start\"", "has none of"),
-        ("name = ", "f.toml: "),
+        ("name = ", "f.toml:1:"),
     ])
     func `a file that makes no sense is refused with words`(text: String, words: String) {
         let error = #expect(throws: CaseTextError.self) {

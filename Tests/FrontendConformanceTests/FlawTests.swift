@@ -89,7 +89,9 @@ struct FlawTests {
 
     @Test func `a frontend without a flaw passes every case`() async throws {
         let names = Set(ConformanceCase.standard.map(\.name)).union(["determinism/runs"])
-        let report = try await misbehave("no-flaw", cases: names.subtracting(["stdout-clean/help"]), runs: 5)
+        let report = try await misbehave("no-flaw", cases: names.subtracting(["stdout-clean/help"]), runs: 5) {
+            $0.timeouts = ConformanceTimeouts()
+        }
         for result in report.failures { Issue.record("\(result.title): \(result.failure?.description ?? "")") }
         #expect(report.passedCount > 80)
         // It calls no other frontends.
