@@ -100,13 +100,8 @@ struct FrontendChooser: Sendable {
             let path = isFromCommandLine ? FilePath(path) : projectPath(path)
             return try await develop(path, as: name, resolution)
         case .unlisted(let reference):
-            throw EngineError(
-                .invalidRequest,
-                """
-                F202 frontend "\(reference.text)" is not one of this project and does not come with kiln. To use it: \
-                kiln frontend add \(reference.text) --source oci://…
-                """
-            )
+            let (locked, package) = try await fetch(unlisted: reference)
+            return try await select(package, as: locked.name, grant: locked.grant, resolution)
         }
     }
 
@@ -128,6 +123,41 @@ struct FrontendChooser: Sendable {
         return try await services.packages.obtain(locked, in: places) { line in
             events.notice("[internal] load frontend \(locked.name) \(locked.version)", line)
         }
+    }
+
+    /// A frontend that no project lists, as its registry has it now; nothing is granted to it.
+    ///
+    /// Only a name that says its registry is asked for: anybody may publish under any other name.
+    private func fetch(unlisted reference: SyntaxReference) async throws -> (LockedFrontend, FrontendPackage) {
+        let first = reference.name?.text.prefix { $0 != "/" } ?? ""
+        guard first.contains(".") || first.contains(":") || first == "localhost" else {
+            throw EngineError(
+                .invalidRequest,
+                """
+                F202 frontend "\(reference.text)" is not one of this project and does not come with kiln. To use it: \
+                kiln frontend add \(reference.text) --source oci://…
+                """
+            )
+        }
+        let configuration = ProjectDirectory.userConfiguration(environment: Environment.value(of:))
+        let places = try await blocking { [request, project] in
+            try project?.places(configuration: configuration, isOffline: request.isOffline)
+                ?? FrontendPlaces(
+                    root: request.directory,
+                    rules: try ProjectDirectory.rules(of: configuration),
+                    isOffline: request.isOffline
+                )
+        }
+        let locked = try await services.packages.resolve(unlisted: reference, in: places)
+        let (events, step) = (events, "[internal] load frontend \(reference.text)")
+        events.notice(
+            step,
+            """
+            \(reference.text) is \(locked.version), \(locked.release), and not pinned. To pin it: \
+            kiln frontend add \(locked.package)@\(locked.version) --source \(locked.source)
+            """
+        )
+        return (locked, try await services.packages.obtain(locked, in: places) { events.notice(step, $0) })
     }
 
     private func develop(

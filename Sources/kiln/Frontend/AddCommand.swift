@@ -82,7 +82,7 @@ struct FrontendAddCommand: AsyncParsableCommand {
             let said = try ProjectFile(toml: edit.bytes).requirement(name)
             writeOutput("\(ProjectFile.fileName): \(name) \(said?.version.text ?? "*")\n" + describe(changes))
             if let asked = lock.frontends[name]?.permissions {
-                writeError(describeMissingGrant(name, asked, wanted))
+                writeError(describeMissingGrant(name, asked, wanted) + describeMissingCallees(name, asked, wanted))
             }
         }
     }

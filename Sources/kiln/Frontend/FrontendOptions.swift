@@ -139,3 +139,13 @@ func describeMissingGrant(_ name: FrontendName, _ asked: Grant, _ project: Proje
     return "\(name) asks for \(missing.joined(separator: ", ")); to grant it, write in kiln.toml:\n"
         + lines.map { "  \($0)\n" }.joined()
 }
+
+/// The frontends that a frontend calls and that neither come with the engine nor are the project's; a line each.
+func describeMissingCallees(_ name: FrontendName, _ asked: Grant, _ project: ProjectFile) -> String {
+    let known = Set(project.frontends.map(\.name.text)).union(Engine.bundledFrontends.keys)
+    return Set(asked.frontends).subtracting(known).sorted()
+        .map {
+            "\(name) calls the frontend \"\($0)\", which kiln.toml does not list; list it: kiln frontend add \($0)\n"
+        }
+        .joined()
+}

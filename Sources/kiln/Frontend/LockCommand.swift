@@ -45,6 +45,7 @@ struct FrontendLockCommand: AsyncParsableCommand {
             for change in changes {
                 guard let new = change.new else { continue }
                 writeError(describeMissingGrant(change.name, new.permissions, project.project))
+                writeError(describeMissingCallees(change.name, new.permissions, project.project))
             }
         }
     }
