@@ -59,6 +59,7 @@ tsan:
 
 bench: release
 	Benchmarks/bench $(RELEASE)
+	Benchmarks/frontends $(RELEASE)
 
 ## The exam: make corpus CORPUS=DIR
 corpus:

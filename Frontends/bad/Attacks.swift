@@ -21,15 +21,15 @@ enum Attacks {
         ("read-shadow", { canOpen("/etc/shadow", O_RDONLY) }),
         ("read-sys", { canOpen("/sys/kernel", O_RDONLY) }),
         ("see-other-processes", seesOtherProcesses),
-        ("read-kernel-facts", { canOpen("/proc/sys/kernel/hostname", O_RDONLY) || canOpen("/proc/meminfo", O_RDONLY) }),
-        ("read-kernel-memory", { canOpen("/proc/kcore", O_RDONLY) || canOpen("/proc/kallsyms", O_RDONLY) }),
-        ("write-proc", { canOpen("/proc/self/oom_score_adj", O_WRONLY) || canOpen("/proc/sysrq-trigger", O_WRONLY) }),
-        ("map-users", { canOpen("/proc/self/uid_map", O_WRONLY) || canOpen("/proc/self/setgroups", O_WRONLY) }),
-        ("open-device", { canOpen("/dev/mem", O_RDONLY) || canOpen("/dev/kmsg", O_RDONLY) || canOpen("/dev/tty", O_RDWR) }),
+        ("read-kernel-facts", { canOpenAny(["/proc/sys/kernel/hostname", "/proc/meminfo"], O_RDONLY) }),
+        ("read-kernel-memory", { canOpenAny(["/proc/kcore", "/proc/kallsyms"], O_RDONLY) }),
+        ("write-proc", { canOpenAny(["/proc/self/oom_score_adj", "/proc/sysrq-trigger"], O_WRONLY) }),
+        ("map-users", { canOpenAny(["/proc/self/uid_map", "/proc/self/setgroups"], O_WRONLY) }),
+        ("open-device", { canOpenAny(["/dev/mem", "/dev/kmsg", "/dev/tty", "/dev/sda"], O_RDONLY) }),
         ("climb-out", { canOpen("../../../../../etc/passwd", O_RDONLY) }),
-        ("climb-out-by-proc", { canOpen("/proc/self/root/etc/passwd", O_RDONLY) || canOpen("/proc/1/cwd/etc", O_RDONLY) }),
-        ("create-file", { ["/new", "/dev/new", "/frontend/new", "/proc/new"].contains { canOpen($0, O_RDWR | O_CREAT) } }),
-        ("write-own-program", { canOpen("/.kiln-executable", O_RDWR) || canOpen("/proc/self/exe", O_RDWR) }),
+        ("climb-out-by-proc", { canOpenAny(["/proc/self/root/etc/passwd", "/proc/1/cwd/etc/passwd"], O_RDONLY) }),
+        ("create-file", { canOpenAny(["/new", "/dev/new", "/frontend/new", "/proc/new"], O_RDWR | O_CREAT) }),
+        ("write-own-program", { canOpenAny(["/.kiln-executable", "/proc/self/exe"], O_RDWR) }),
         ("make-directory", { unsafe mkdir("/d", 0o755) == 0 }),
         ("make-link", { unsafe symlink("/etc", "/tmp/link") == 0 }),
         ("run-from-tmp", canRunFromScratch),
@@ -80,6 +80,10 @@ enum Attacks {
         let descriptor = unsafe open(path, flags, 0o600)
         if descriptor >= 0 { close(descriptor) }
         return descriptor >= 0
+    }
+
+    private static func canOpenAny(_ paths: [String], _ flags: CInt) -> Bool {
+        paths.contains { canOpen($0, flags) }
     }
 
     private static func canMakeSocket(_ family: CInt) -> Bool {

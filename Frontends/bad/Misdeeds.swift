@@ -167,7 +167,11 @@ enum Misdeeds {
         "give-up": giveUp,
         "aborted-blob": abortedBlob,
         "too-many-requests": tooManyRequests,
-        "cyclic-definition": { tell($0, solve(json: #"{"a":{"inputs":[{"digest":"b"}],"merge":{"inputs":[{"input":0}]}},"b":{"inputs":[{"digest":"a"}],"merge":{"inputs":[{"input":0}]}},"out":{"inputs":[{"digest":"a"}]}}"#)) },
+        "cyclic-definition": { id in
+            let first = #""a":{"inputs":[{"digest":"b"}],"merge":{"inputs":[{"input":0}]}}"#
+            let second = #""b":{"inputs":[{"digest":"a"}],"merge":{"inputs":[{"input":0}]}}"#
+            tell(id, solve(json: "{\(first),\(second),\"out\":{\"inputs\":[{\"digest\":\"a\"}]}}"))
+        },
         "missing-input": { tell($0, solve(json: #"{"out":{"inputs":[{"digest":"nothing"}]}}"#)) },
         "unknown-operation": { tell($0, solve(json: #"{"a":{"teleport":{}},"out":{"inputs":[{"digest":"a"}]}}"#)) },
         "memory-hog-after-result": { id in

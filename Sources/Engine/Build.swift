@@ -88,7 +88,13 @@ struct Build {
         }
         let work = try await FrontendWork(request, inputs, services: services, events: events)
         do {
-            return try await FrontendCaller.run(work.selected, work.request, work.caller, through: bridge, trace: request.frontendTrace)
+            return try await FrontendCaller.run(
+                work.selected,
+                work.request,
+                work.caller,
+                through: bridge,
+                trace: request.frontendTrace
+            )
         } catch let error as FrontendHostError {
             // A step the frontend waited for tells more than the frontend that gave up.
             if let failure = error.cause as? BuildFailure { throw failure }

@@ -36,13 +36,13 @@ package struct FrontendProgram: Sendable {
 
     /// What messages call it until it has told its own name.
     package let name: String
-    /// The version it was chosen by; what the program itself tells must be equal. `nil` accepts any.
+    /// The version it was chosen by; what the program itself tells must be equal, and `nil` accepts any.
     package var version: String?
     package let content: Content
     package var runtime: Runtime
     /// Whether it came with the engine; its faults are then the engine's.
     package var isBundled: Bool
-    /// Names the exact bytes that run: of the file, or of the package's tree. `nil` is not known.
+    /// Names the exact bytes that run: of the file, or of the package's tree; `nil` is not known.
     package var digest: String?
     /// How much memory all its processes may use, in bytes; `nil` is the engine's limit for any frontend.
     package var memoryByteLimit: UInt64?

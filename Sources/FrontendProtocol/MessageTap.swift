@@ -67,9 +67,8 @@ extension WireObject {
 
     /// The object with the members of every object in the order of their names' bytes: equal for equal JSON values.
     package var normalized: WireObject {
-        WireObject(distinct: members.map { Member($0.name, $0.value.normalized) }.sorted {
-            $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
-        })
+        let ordered = members.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        return WireObject(distinct: ordered.map { Member($0.name, $0.value.normalized) })
     }
 }
 

@@ -133,7 +133,7 @@ struct BuildCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("frontend-trace"),
-        help: ArgumentHelp("Write what frontend and engine say to each other into this new directory.", valueName: "dir"),
+        help: ArgumentHelp("Write what frontend and engine say to each other into a new directory.", valueName: "dir"),
         completion: .directory
     )
     var frontendTrace: String?

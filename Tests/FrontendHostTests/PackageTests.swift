@@ -21,7 +21,9 @@ struct PackageTests {
         let directory = try Directory(host: path, createMode: 0o755)
         defer { try? Directory(host: "/tmp").removeTree(name: name) }
         for (file, text) in files {
-            if let slash = file.lastIndex(of: "/") { _ = try directory.makeDirectories(String(file[..<slash]), mode: 0o755) }
+            if let slash = file.lastIndex(of: "/") {
+                _ = try directory.makeDirectories(String(file[..<slash]), mode: 0o755)
+            }
             try directory.createFile(file, mode: 0o755).write(Array(text.utf8))
         }
         try await body(path)
@@ -33,16 +35,17 @@ struct PackageTests {
     ) async throws -> (FrontendResult<Int>, RecordingBridge) {
         let fixture = try HostFixture.shared.get()
         let bridge = RecordingBridge()
-        let result = try await FrontendHost(launcher: fixture.launcher, engine: .init(name: "test", version: "0")).build(
-            program,
-            request: FrontendBuildRequest<Int>(
-                fileName: "Buildfile",
-                fileContent: Array(file.utf8),
-                options: [:],
-                workerPlatforms: [Platform(os: "linux", architecture: "amd64")]
-            ),
-            bridge: bridge
-        )
+        let result = try await FrontendHost(launcher: fixture.launcher, engine: .init(name: "test", version: "0"))
+            .build(
+                program,
+                request: FrontendBuildRequest<Int>(
+                    fileName: "Buildfile",
+                    fileContent: Array(file.utf8),
+                    options: [:],
+                    workerPlatforms: [Platform(os: "linux", architecture: "amd64")]
+                ),
+                bridge: bridge
+            )
         return (result, bridge)
     }
 
@@ -79,7 +82,10 @@ struct PackageTests {
     }
 
     @Test(arguments: [("other/name", "0.1.0"), ("bad/frontend", "0.2.0")])
-    func `a program that calls itself otherwise than its package is refused`(_ name: String, _ version: String) async throws {
+    func `a program that calls itself otherwise than its package is refused`(
+        _ name: String,
+        _ version: String
+    ) async throws {
         try await withPackage(["bin/data": "x"]) { path in
             try addProgram(to: path)
             let error = await #expect(throws: FrontendHostError.self) {
@@ -93,7 +99,8 @@ struct PackageTests {
             }
             #expect(error?.code == .incompatible)
             #expect(
-                error?.message.contains("says that it is bad/frontend 0.1.0, but its package is \(name) \(version)") == true
+                error?.message.contains("says that it is bad/frontend 0.1.0, but its package is \(name) \(version)")
+                    == true
             )
         }
     }

@@ -52,7 +52,9 @@ struct ReuseTests {
         )
     }
 
-    @Test func `a second build with the same answers starts nothing and gives the same, warnings included`() async throws {
+    @Test func `a second build with the same answers starts nothing and gives the same, warnings included`()
+        async throws
+    {
         try await withStore { store, _ in
             let first = ChangingBridge()
             let result = try await build(store, first)
@@ -213,7 +215,8 @@ final class ChangingBridge: FrontendBridge {
     }
 
     func resolveSource(_ query: Wire.ResolveSource) async throws -> ResolvedSource {
-        let config = #"{"architecture":"amd64","os":"linux","config":{"Env":["seed=\#(imageSeed)"]},"rootfs":{"type":"layers"}}"#
+        let config =
+            #"{"architecture":"amd64","os":"linux","config":{"Env":["seed=\#(imageSeed)"]},"rootfs":{"type":"layers"}}"#
         return ResolvedSource(
             identifier: query.identifier,
             image: .init(digest: Digest.of("image \(imageSeed)"), config: Array(config.utf8))

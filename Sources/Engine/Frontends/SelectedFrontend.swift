@@ -21,7 +21,9 @@ struct SelectedFrontend: Sendable {
     let package: FrontendPackage?
 }
 
-/// What a frontend may put into a build. Checked where its graphs come in, for every front door.
+/// What a frontend may put into a build.
+///
+/// Checked where its graphs come in, for every front door.
 struct FrontendRights: Sendable {
     /// The frontend, for messages.
     let name: String

@@ -24,7 +24,10 @@ package struct FrontendResultStore: Sendable {
 
     /// Names a program with everything it is told at the start.
     static func key(program: String, initialize: WireObject, build: WireObject) -> Digest {
-        (["program": .string(program), "initialize": .object(initialize), "build": .object(build)] as WireObject).digest
+        let told: WireObject = [
+            "program": .string(program), "initialize": .object(initialize), "build": .object(build),
+        ]
+        return told.digest
     }
 
     /// The records of a key, the last used first.
@@ -33,7 +36,8 @@ package struct FrontendResultStore: Sendable {
     func records(for key: Digest) -> [(name: String, record: SessionRecord)] {
         guard let folder = try? directory.directory(key.hex, scope: .noSymlinks) else { return [] }
         return files(in: folder).sorted { $0.used > $1.used }.compactMap { file in
-            guard let bytes = try? folder.open(file.name, scope: .noSymlinks).readToEnd(byteLimit: SessionRecord.byteLimit + 64)
+            let limit = SessionRecord.byteLimit + SessionRecord.checkByteCount
+            guard let bytes = try? folder.open(file.name, scope: .noSymlinks).readToEnd(byteLimit: limit)
             else { return nil }
             if let record = SessionRecord(bytes) { return (file.name, record) }
             // Written by another version, or damaged.

@@ -99,6 +99,9 @@ extension SessionRecord {
     /// Size of a file, in bytes.
     static let byteLimit = 32 << 20
 
+    /// Size of the digest at a file's beginning, in bytes.
+    static let checkByteCount = 64
+
     /// The record as bytes: the digest of the rest, then one message of the protocol's own framing.
     ///
     /// - Returns: `nil` for one that is too large to be kept.
@@ -112,8 +115,8 @@ extension SessionRecord {
 
     /// Reads a record; `nil` for anything that is none of this form.
     init?(_ bytes: [UInt8]) {
-        let body = Array(bytes.dropFirst(64))
-        guard bytes.count > 64, Array(Digest.of(body).hex.utf8) == Array(bytes.prefix(64)) else { return nil }
+        let (check, body) = (Array(bytes.prefix(Self.checkByteCount)), Array(bytes.dropFirst(Self.checkByteCount)))
+        guard !body.isEmpty, Array(Digest.of(body).hex.utf8) == check else { return nil }
         var connection = ProtocolConnection(role: .frontend, limits: Self.limits)
         connection.receive(body)
         guard case .notification(Self.method, let members)? = try? connection.nextEvent(),

@@ -145,7 +145,8 @@ package struct SessionReplay: Sendable {
 
         private mutating func handle(_ event: ProtocolConnection.Event, _ queue: OutgoingQueue) {
             switch event {
-            case .request(let id, let method, let params): _ = queue.add(connection.answer(id, with: reply(method, params)))
+            case .request(let id, let method, let params):
+                _ = queue.add(connection.answer(id, with: reply(method, params)))
             case .refused(let method, let failure, let bytes):
                 notice("frontend asks \(method): refused: \(failure.message)")
                 _ = queue.add(bytes)

@@ -93,7 +93,9 @@ package final class SessionTrace: Sendable {
         state.withLock { state in
             header(ProtocolVersion.spoken[0], Wire.Program(name: program.name, version: program.version ?? ""), &state)
             var end: WireObject = [:]
-            if let signal { end["signal"] = .integer(Int64(signal)) } else if let exitCode {
+            if let signal {
+                end["signal"] = .integer(Int64(signal))
+            } else if let exitCode {
                 end["status"] = .integer(Int64(exitCode))
             }
             end["code"] = code.map { .string("F\($0)") }

@@ -23,7 +23,9 @@ struct CallOption: Hashable {
         }
         for part in parts {
             guard part == "format=json" || part == "format=text" else {
-                throw UsageError("cannot read --call \"\(text)\": allowed after the comma are format=json and format=text")
+                throw UsageError(
+                    "cannot read --call \"\(text)\": allowed after the comma are format=json and format=text"
+                )
             }
             isJSON = part == "format=json"
         }

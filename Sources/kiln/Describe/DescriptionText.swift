@@ -79,7 +79,8 @@ extension LintFindings {
     private func place(_ file: String?, _ ranges: [TextRange]) -> String {
         guard let file else { return "" }
         guard let range = ranges.first else { return "\(file): " }
-        return range.startColumn > 0 ? "\(file):\(range.startLine):\(range.startColumn): " : "\(file):\(range.startLine): "
+        let column = range.startColumn > 0 ? ":\(range.startColumn)" : ""
+        return "\(file):\(range.startLine)\(column): "
     }
 }
 

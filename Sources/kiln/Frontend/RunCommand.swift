@@ -19,7 +19,11 @@ struct FrontendRunCommand: AsyncParsableCommand {
             """
     )
 
-    @Option(name: [.short, .customLong("file")], help: "The build file; without it, an empty one.", completion: .file())
+    @Option(
+        name: [.short, .customLong("file")],
+        help: "The build file; without it, an empty one.",
+        completion: .file()
+    )
     var file: String?
 
     @Option(name: .customLong("opt"), help: ArgumentHelp("An option of the build.", valueName: "key=value"))
@@ -81,8 +85,8 @@ private struct HandPlay {
         let hello = Wire.Initialize(
             engine: toolProgram,
             capabilities: [
-                .solve, .evaluate, .definitionJSON, .readFile, .resolveImage, .resolveGit, .resolveHTTP, .nestedFrontend,
-                .diagnostic, .progress,
+                .solve, .evaluate, .definitionJSON, .readFile, .resolveImage, .resolveGit, .resolveHTTP,
+                .nestedFrontend, .diagnostic, .progress,
             ],
             llbCapabilities: LLB.Capability.all.sorted(),
             limits: .standard
@@ -101,14 +105,16 @@ private struct HandPlay {
     }
 
     private mutating func ask(_ method: Method, _ params: WireObject, _ write: ([UInt8]) throws -> Void) throws {
-        writeOutput("engine    \((["method": .string(method.rawValue), "params": .object(params)] as WireObject).summary)\n")
+        let request: WireObject = ["method": .string(method.rawValue), "params": .object(params)]
+        writeOutput("engine    \(request.summary)\n")
         for piece in try connection.request(method.rawValue, params).bytes { try write(piece) }
     }
 
     private mutating func handle(_ event: ProtocolConnection.Event, _ write: ([UInt8]) throws -> Void) throws {
         switch event {
         case .notification(let method, let params):
-            writeOutput("frontend  \((["method": .string(method), "params": .object(params)] as WireObject).summary)\n")
+            let notice: WireObject = ["method": .string(method), "params": .object(params)]
+            writeOutput("frontend  \(notice.summary)\n")
         case .refused(let method, let failure, let bytes):
             writeOutput("frontend  \(method): refused: \(failure.message)\n")
             for piece in bytes { try write(piece) }
@@ -140,7 +146,9 @@ private struct HandPlay {
                     "code": -32000, "message": .string(parts.count > 1 ? String(parts[1]) : kind),
                     "data": ["kind": .string(kind)],
                 ]
-                if let failure = try? ProtocolFailure(members: MemberReader(error, path: "error")) { return .failure(failure) }
+                if let failure = try? ProtocolFailure(members: MemberReader(error, path: "error")) {
+                    return .failure(failure)
+                }
             }
             do throws(ProtocolViolation) {
                 return .success(try WireObject(json: Array(line.utf8)))
