@@ -21,12 +21,30 @@ extension FrontendService {
     ///   - platform: The one that the locked tree is for.
     ///   - notice: Is told, in a line, what was fetched from where.
     /// - Throws: `ProjectError` with `F209` when it is nowhere, `F211` when a place has other content; `untrusted` and
-    ///   `badSignature` by ``FrontendPlaces/rules``; `badPackage` for content that no package may have.
+    ///   `badSignature` by ``FrontendPlaces/rules``; `badPackage` for content that no package may have; `badRelease` for
+    ///   a tree whose `frontend.toml` is of another package or version.
     package func obtain(
         _ locked: LockedFrontend,
         for platform: Platform = .host,
         in places: FrontendPlaces,
         notice: @Sendable (String) -> Void = { _ in }
+    ) async throws -> FrontendPackage {
+        let package = try await find(locked, for: platform, in: places, notice)
+        let manifest = package.manifest
+        guard manifest.name == locked.package, manifest.version == locked.version else {
+            throw FrontendStoreError(
+                .badRelease,
+                "cannot use \(locked.package) \(locked.version): the frontend.toml in its tree is of \(manifest.name) \(manifest.version)"
+            )
+        }
+        return package
+    }
+
+    private func find(
+        _ locked: LockedFrontend,
+        for platform: Platform,
+        in places: FrontendPlaces,
+        _ notice: @Sendable (String) -> Void
     ) async throws -> FrontendPackage {
         if let package = try await stored(locked) { return package }
         if let package = try await vendored(locked, platform, in: places.vendor, notice) { return package }

@@ -268,6 +268,45 @@ import Testing
         #expect(fixture.scratch.names(in: "third/frontends/sha256").isEmpty)
     }
 
+    @Test func `a directory with a frontend.toml is a source of one release`() async throws {
+        let scratch = try Scratch()
+        let places = FrontendPlaces(root: FilePath(scratch.path))
+        let directory = try scratch.package("tools/gen", package("0.3.0"))
+        let wanted = try project("\"acme/spec\" = { version = \"*\", source = \"path:tools/gen\" }")
+        let lock = try await withService(scratch, "locker") { service in
+            try await service.lock(wanted, old: nil, in: places, LockRequest(offer: everything)).lock
+        }
+        let entry = try #require(lock.frontends.first)
+        let tree = try #require(entry.value.tree(for: .host))
+        #expect(try FrontendPackage.digest(of: directory) == tree)
+        let locked = LockedFrontend(name: entry.key, entry: entry.value, tree: tree, grant: .nothing)
+        let fetched = try await withService(scratch, "user") { try await $0.obtain(locked, in: places) }
+        #expect(fetched.tree == tree)
+        // It goes on changing, its pin does not: what stands there now is another release.
+        try Data("changed".utf8).write(to: URL(filePath: directory.string + "/data/words.txt"))
+        let error = try await failure(ProjectError.self) {
+            _ = try await withService(scratch, "late") { try await $0.obtain(locked, in: places) }
+        }
+        #expect(error.code == .unavailable)
+    }
+
+    @Test func `a tree whose frontend.toml is of another package or version is refused`() async throws {
+        let fixture = try await Fixture()
+        for (name, version) in [("acme/spec", "9.9.9"), ("acme/other", "1.4.2")] {
+            let release = FrontendRelease(
+                name: try FrontendName(parsing: name),
+                version: try SemanticVersion(parsing: version),
+                variants: fixture.packed.release.variants
+            )
+            try Data(release.bytes).write(to: URL(filePath: fixture.blob(release.digest)))
+            let error = try await failure(FrontendStoreError.self) {
+                _ = try await fixture.obtain(Fixture.lock(release, "layout:releases"))
+            }
+            #expect(error.code == .badRelease)
+            #expect(error.message.contains("the frontend.toml in its tree is of acme/spec 1.4.2"))
+        }
+    }
+
     @Test func `many processes that need one frontend at once all get it`() async throws {
         let fixture = try await Fixture()
         try await withThrowingTaskGroup(of: TreeDigest?.self) { group in

@@ -324,6 +324,49 @@ struct FrontendPinTests {
         #expect(!fixture.workspace.exists("never"))
     }
 
+    @Test func `without a kiln.toml a name that says its registry is run with nothing granted, and its pin is told`()
+        async throws
+    {
+        let fixture = try await Fixture()
+        // The bundled frontend of specs, published by somebody as a package of their own.
+        let program = fixture.kiln.directory.appending("kiln-frontend-yaml").string
+        try fixture.workspace.write(
+            "spec/frontend.toml",
+            """
+            manifest = 1
+            name = "yaml"
+            version = "1.0.0"
+            [protocol]
+            versions = ["1.0"]
+            [entry]
+            argv = ["bin/spec"]
+
+            """
+        )
+        try fixture.workspace.write("spec/bin/README", "the program\n")
+        try FileManager.default.copyItem(atPath: program, toPath: fixture.workspace.path("spec/bin/spec"))
+        let host = fixture.registry.host
+        try await fixture.run("frontend", "publish", "oci://\(host)/team/spec", fixture.workspace.path("spec"))
+        let project = fixture.workspace.path("loose")
+        try fixture.workspace.write("loose/Dockerfile", "# syntax=\(host)/team/spec:1\nno: such key\n")
+        // It runs, and says what it thinks of the file.
+        let message = try await fixture.failure(project)
+        #expect(message.contains("kiln frontend add yaml@1.0.0 --source oci://\(host)/team/spec"), "\(message)")
+        #expect(message.contains("fetched frontend yaml 1.0.0") && message.contains("Dockerfile:2"), "\(message)")
+        // One that asks for something gets nothing.
+        try fixture.workspace.write("loose/Dockerfile", "# syntax=\(host)/acme/greet:1\nhello\n")
+        #expect(try await fixture.failure(project).contains("F214"))
+        for arguments in [["--offline"], ["--locked"]] {
+            let result = try await fixture.kiln.start(
+                fixture.buildArguments(project, "never") + arguments,
+                state: fixture.workspace.path("fresh")
+            ).result()
+            #expect(result.status == 1 && !fixture.workspace.exists("never"), "\(result.error)")
+        }
+        try fixture.workspace.write("loose/Dockerfile", "# syntax=acme/greet:1\nhello\n")
+        #expect(try await fixture.failure(project).contains("F202"))
+    }
+
     @Test func `an install that is killed leaves nothing half done, and the next one is whole`() async throws {
         let fixture = try await Fixture()
         let size = 12 << 20
