@@ -59,13 +59,15 @@ final class BuildBridge: FrontendBridge {
 
     /// What this engine offers every frontend.
     static let offered: [EngineCapability] = [
-        .solve, .evaluate, .definitionJSON, .readFile, .resolveImage, .nestedFrontend, .diagnostic, .progress,
+        .solve, .evaluate, .definitionJSON, .readFile, .resolveImage, .resolveHTTP, .resolveGit,
+        .nestedFrontend, .diagnostic, .progress,
     ]
 
     var capabilities: [EngineCapability] { Self.offered }
 
     private let services: EngineServices
     private let images: BuildImages
+    private let remotes: RemoteSources
     private let job: Job
     private let events: BuildEventStream
     private let resolveMode: Wire.ResolveSource.Mode
@@ -77,6 +79,7 @@ final class BuildBridge: FrontendBridge {
     init(
         services: EngineServices,
         images: BuildImages,
+        remotes: RemoteSources,
         job: Job,
         events: BuildEventStream,
         resolveMode: Wire.ResolveSource.Mode,
@@ -84,6 +87,7 @@ final class BuildBridge: FrontendBridge {
     ) {
         self.services = services
         self.images = images
+        self.remotes = remotes
         self.job = job
         self.events = events
         self.resolveMode = resolveMode
@@ -95,6 +99,7 @@ final class BuildBridge: FrontendBridge {
         BuildBridge(
             services: services,
             images: images,
+            remotes: remotes,
             job: job,
             events: events,
             resolveMode: resolveMode,
@@ -108,7 +113,7 @@ final class BuildBridge: FrontendBridge {
         try caller?.rights.check(graph)
         let ref = BuildRef(
             definition: definition,
-            graph: try GraphBinding(services: services, images: images).vertexGraph(graph),
+            graph: try GraphBinding(services: services, images: images, remotes: remotes).vertexGraph(graph),
             edge: SolveEdge(vertex: result.vertex, output: result.index),
             services: services,
             job: job
@@ -184,13 +189,49 @@ final class BuildBridge: FrontendBridge {
     // MARK: Sources
 
     func resolveSource(_ query: Wire.ResolveSource) async throws -> ResolvedSource {
-        let schemes = ["docker-image://", "oci-layout://"]
-        guard schemes.contains(where: query.identifier.hasPrefix) else {
+        let scheme = query.identifier.firstRange(of: "://").map { query.identifier[..<$0.lowerBound] }
+        switch scheme {
+        case "docker-image", "oci-layout": return try await resolveImage(query)
+        case "http", "https", "git": return try await resolveRemote(query)
+        default:
             throw ProtocolFailure(
                 .unsupported,
-                "cannot resolve \(query.identifier): this engine resolves images only"
+                "cannot resolve \(query.identifier): this engine resolves images, files of the web and repositories"
             )
         }
+    }
+
+    private func resolveRemote(_ query: Wire.ResolveSource) async throws -> ResolvedSource {
+        let secrets: @Sendable (String) async throws -> [UInt8]? = { [job] id in
+            try await (job.attachment as? BuildSession)?.secret(id)
+        }
+        var answer = ResolvedSource(identifier: query.identifier, attributes: query.attributes)
+        let name = query.logName ?? "[internal] load metadata for \(query.identifier)"
+        if query.identifier.hasPrefix("git://") {
+            let request = try remotes.checkout(query.identifier, query.attributes)
+            let commit = try await events.withStep(name) { _ in
+                try await remotes.git.resolve(request, secrets: secrets)
+            }
+            answer.git = ResolvedSource.Git(
+                checksum: commit.checksum,
+                ref: commit.reference,
+                commit: commit.commit
+            )
+            return answer
+        }
+        let request = try remotes.file(query.identifier, query.attributes)
+        let file = try await events.withStep(name) { _ in
+            try await remotes.http.resolve(request, secrets: secrets)
+        }
+        answer.http = ResolvedSource.HTTP(
+            digest: file.digest,
+            fileName: file.name,
+            lastModified: file.lastModified
+        )
+        return answer
+    }
+
+    private func resolveImage(_ query: Wire.ResolveSource) async throws -> ResolvedSource {
         return try await events.withStep(
             query.logName ?? "[internal] load metadata for \(query.identifier)"
         ) { _ in

@@ -55,6 +55,7 @@ struct Build {
             let bridge = BuildBridge(
                 services: services,
                 images: inputs.images,
+                remotes: RemoteSources(services: services, pins: inputs.pins),
                 job: job,
                 events: events,
                 resolveMode: request.pull ? .pull : .standard
@@ -86,7 +87,7 @@ struct Build {
                 engine: Wire.Program(name: "kiln", version: Engine.version)
             )
         }
-        let work = try await FrontendWork(request, inputs, services: services, events: events)
+        let work = try await FrontendWork(request, inputs, bridge, services: services, events: events)
         do {
             return try await FrontendCaller.run(
                 work.selected,

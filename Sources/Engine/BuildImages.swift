@@ -38,7 +38,7 @@ final class BuildImages: Sendable {
         images = ImageSource(
             client: services.registry,
             snapshots: services.snapshots,
-            metadata: RememberedTags(cache: services.cache),
+            metadata: RememberedFacts(cache: services.cache),
             progress: progress
         )
         self.layouts = layouts
@@ -169,8 +169,8 @@ struct OriginFetcher: BlobFetcher {
     }
 }
 
-/// What tags led to, remembered in the build cache.
-private struct RememberedTags: MetadataStore {
+/// What tags and addresses led to, remembered in the build cache.
+struct RememberedFacts: MetadataStore {
     let cache: BuildCache
 
     func remembered(_ key: String) throws -> (value: String, age: Duration)? {

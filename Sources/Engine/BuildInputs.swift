@@ -12,6 +12,8 @@ internal import SystemPackage
 struct BuildInputs {
     let session: BuildSession
     /// The images this build uses; those that options name are found already.
+    /// What sources mean in the project.
+    let pins: SourcePins
     let images: BuildImages
     /// Options as BuildKit's frontends know them.
     let options: [String: String]
@@ -26,17 +28,19 @@ struct BuildInputs {
     /// Largest build file, in bytes.
     private static let buildFileByteLimit = 16 << 20
 
-    /// The build file.
+    /// The build file, read from the context where that is not on this machine.
     ///
     /// - Throws: `invalidRequest` when the request names none.
-    func buildFile() throws -> File {
-        guard let file else {
-            throw EngineError(
-                .invalidRequest,
-                "cannot build: there is no directory to find a build file in; name one with -f"
-            )
+    func buildFile(_ bridge: BuildBridge) async throws -> File {
+        if let file { return file }
+        if case .remote(let address) = request.context {
+            let name = request.remoteFileName
+            return (name, try await RemoteContext(address: address).buildFile(name, bridge))
         }
-        return file
+        throw EngineError(
+            .invalidRequest,
+            "cannot build: there is no directory to find a build file in; name one with -f"
+        )
     }
 
     init(_ request: BuildRequest, services: EngineServices) async throws {
@@ -45,12 +49,8 @@ struct BuildInputs {
         var options = given
         // Frontends are given the image itself, not a tag that another process may move.
         project = try await blocking { try Self.project(of: request, session) }
-        let images = BuildImages(
-            services: services,
-            layouts: session.layouts,
-            progress: nil,
-            pins: SourcePins(lock: project?.lock, isLocked: request.isLocked, isOffline: request.isOffline)
-        )
+        pins = SourcePins(lock: project?.lock, isLocked: request.isLocked, isOffline: request.isOffline)
+        let images = BuildImages(services: services, layouts: session.layouts, progress: nil, pins: pins)
         for (key, value) in given where value.hasPrefix("oci-layout://") && !value.contains("@") {
             let found = try await images.find(
                 value,
@@ -146,6 +146,10 @@ struct BuildInputs {
             options["filename"] = name
             return (name, bytes)
         case .path(let path):
+            if case .remote = request.context {
+                options["filename"] = path.string
+                return nil
+            }
             let path = resolved(path, in: session.directories["context"])
             let parent = path.removingLastComponent()
             session.directories["dockerfile"] = parent.isEmpty ? "." : parent
@@ -221,6 +225,14 @@ struct BuildInputs {
         try checkDirectory(FilePath(value), what: "the build context \(name)")
         session.directories[name] = FilePath(value)
         options[key] = "local:\(name)"
+    }
+}
+
+extension BuildRequest {
+    /// Where the build file stands in a context that is not on this machine.
+    fileprivate var remoteFileName: String {
+        if case .path(let path) = buildFile { return path.string }
+        return "Dockerfile"
     }
 }
 

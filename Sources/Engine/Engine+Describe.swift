@@ -45,7 +45,7 @@ extension Engine {
 extension Build {
     func describe(_ question: BuildQuestion) async throws -> BuildDescription {
         try await withBridge { inputs, bridge in
-            let work = try await FrontendWork(request, inputs, services: services, events: events)
+            let work = try await FrontendWork(request, inputs, bridge, services: services, events: events)
             let own = bridge.serving(work.caller)
             defer { own.finishFrontend() }
             func ask<Answer: WorkAnswer>(_ answer: Answer.Type) async throws -> Answer {

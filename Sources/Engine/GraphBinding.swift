@@ -10,6 +10,7 @@ internal import Solver
 struct GraphBinding {
     let services: EngineServices
     let images: BuildImages
+    let remotes: RemoteSources
 
     /// The solver's graph of a definition that was accepted.
     ///
@@ -96,10 +97,23 @@ extension GraphBinding {
                 platform: vertex.platform,
                 images: images
             )
+        case "http", "https":
+            return HTTPOperation(
+                name: vertex.name,
+                request: try remotes.file(source.identifier, source.attrs),
+                source: remotes.http
+            )
+        case "git":
+            return GitOperation(
+                name: vertex.name,
+                request: try remotes.checkout(source.identifier, source.attrs),
+                source: remotes.git
+            )
         default:
             throw EngineError(
                 .unsupported,
-                "cannot fetch \(source.identifier): sources of the kind \(parts[0]):// are not there yet; allowed are local, docker-image and oci-layout"
+                "cannot fetch \(source.identifier): sources of the kind \(parts[0]):// are not there yet; allowed are local, "
+                    + "docker-image, oci-layout, http, https and git"
             )
         }
     }

@@ -119,7 +119,7 @@ final class HTTPTransport: Sendable {
         var outgoing = HTTPClientRequest(url: request.url.absoluteString)
         outgoing.method = request.method
         outgoing.headers = request.headers
-        outgoing.headers.replaceOrAdd(name: "User-Agent", value: userAgent)
+        if outgoing.headers["User-Agent"].isEmpty { outgoing.headers.add(name: "User-Agent", value: userAgent) }
         // Compressed transfer would hide the length, and ranges would mean something else.
         outgoing.headers.replaceOrAdd(name: "Accept-Encoding", value: "identity")
         if !isVerified(request.url, request) {

@@ -13,10 +13,11 @@ struct FrontendWork: Sendable {
     init(
         _ build: BuildRequest,
         _ inputs: BuildInputs,
+        _ bridge: BuildBridge,
         services: EngineServices,
         events: BuildEventStream
     ) async throws {
-        let file = try inputs.buildFile()
+        let file = try await inputs.buildFile(bridge)
         let chooser = try FrontendChooser(build, inputs, services: services, events: events)
         selected = try await chooser.choose(for: file, path: inputs.filePath)
         var request = FrontendBuildRequest<BuildRef>(

@@ -25,4 +25,32 @@ struct SourcePins: Sendable {
             throw ProjectError.sourceNotLocked(key)
         }
     }
+
+    /// Demands the pinned body of an address.
+    ///
+    /// - Throws: As ``apply(to:)`` of images.
+    func apply(to request: inout HTTPFileRequest) throws {
+        guard request.checksum == nil, let key = SourceKey(identifier: request.url) else { return }
+        if case .http(let digest)? = lock?.sources[key] {
+            request.demand(digest)
+        } else if isLocked, lock != nil {
+            throw ProjectError.sourceNotLocked(key)
+        }
+    }
+
+    /// Puts the pinned commit in place of a reference.
+    ///
+    /// - Throws: As ``apply(to:)`` of images; `sourceChanged` when the build names another commit.
+    func apply(to request: inout GitRequest, identifier: String) throws {
+        guard !GitRequest.isCommit(request.checksum), let key = SourceKey(identifier: identifier) else { return }
+        if case .git(let commit)? = lock?.sources[key] {
+            guard commit.hasPrefix(request.checksum) else {
+                throw ProjectError.sourceChanged(key, found: request.checksum, locked: commit)
+            }
+            request.checksum = commit
+            request.fetchesByCommit = GitRequest.isCommit(commit)
+        } else if isLocked, lock != nil {
+            throw ProjectError.sourceNotLocked(key)
+        }
+    }
 }

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import LLB
+internal import OCI
+internal import Snapshots
+internal import Solver
+internal import Sources
+
+/// A directory with one file of the web.
+struct HTTPOperation: VertexOperation {
+    let name: String
+    let request: HTTPFileRequest
+    let source: HTTPSource
+
+    var resources: ResourceNeeds { .network }
+
+    func cacheMap(_ context: OperationContext) async throws -> CacheMap {
+        // With a checksum nobody needs to be asked.
+        if let key = source.pinnedKey(request) { return CacheMap(digest: sourceCacheDigest(key)) }
+        return CacheMap(digest: sourceCacheDigest(source.key(request, try await find(context))))
+    }
+
+    func execute(_ context: OperationContext, inputs: [any Sendable]) async throws -> [any Sendable] {
+        [try await source.tree(of: try await find(context), request)]
+    }
+
+    private func find(_ context: OperationContext) async throws -> HTTPFile {
+        let secrets = context.secrets
+        return try await source.resolve(request, secrets: secrets) { count in
+            context.status(id: "downloading", name: "downloading \(request.url)", current: count)
+        }
+    }
+}
+
+/// A checkout of a repository.
+struct GitOperation: VertexOperation {
+    let name: String
+    let request: GitRequest
+    let source: GitSource
+
+    var resources: ResourceNeeds { .network }
+
+    func cacheMap(_ context: OperationContext) async throws -> CacheMap {
+        let commit = try await source.resolve(request, secrets: context.secrets)
+        return CacheMap(digest: sourceCacheDigest(source.key(request, commit)))
+    }
+
+    func execute(_ context: OperationContext, inputs: [any Sendable]) async throws -> [any Sendable] {
+        let commit = try await source.resolve(request, secrets: context.secrets)
+        return [
+            try await source.checkout(request, commit, secrets: context.secrets) { bytes in
+                context.log(.error, bytes)
+            }
+        ]
+    }
+}
+
+extension OperationContext {
+    /// The secrets of the builds that use the vertex.
+    fileprivate var secrets: @Sendable (String) async throws -> [UInt8]? {
+        let sessions = jobs.compactMap { $0.attachment as? BuildSession }
+        return { id in
+            for session in sessions {
+                if let secret = try await session.secret(id) { return secret }
+            }
+            return nil
+        }
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import LLB
+internal import OCI
+internal import Sources
+
+/// Files of the web and repositories of one build: what an address or a branch was found to mean stays the same for the
+/// whole build.
+struct RemoteSources: Sendable {
+    let http: HTTPSource
+    let git: GitSource
+    private let pins: SourcePins
+
+    /// - Parameter pins: What addresses and references mean in the build's project.
+    init(services: EngineServices, pins: SourcePins) {
+        self.pins = pins
+        http = HTTPSource(
+            client: services.registry,
+            content: services.content,
+            snapshots: services.snapshots,
+            metadata: RememberedFacts(cache: services.cache),
+            isOffline: pins.isOffline
+        )
+        git = GitSource(
+            launcher: services.launcher,
+            snapshots: services.snapshots,
+            state: services.state,
+            isOffline: pins.isOffline
+        )
+    }
+
+    /// The file that a source operation or a frontend's question names.
+    func file(_ identifier: String, _ attributes: [String: String]) throws -> HTTPFileRequest {
+        var request = try HTTPFileRequest(identifier: identifier, attributes: attributes)
+        try pins.apply(to: &request)
+        return request
+    }
+
+    /// The checkout that a source operation or a frontend's question names.
+    func checkout(_ identifier: String, _ attributes: [String: String]) throws -> GitRequest {
+        var request = try GitRequest(identifier: identifier, attributes: attributes)
+        try pins.apply(to: &request, identifier: identifier)
+        return request
+    }
+}
+
+extension GitRequest {
+    /// Reads the identifier and attributes of a source operation.
+    ///
+    /// - Throws: `invalidDefinition` for an identifier that names no repository, `unsupported` for what this engine does
+    ///   not do with one.
+    init(identifier: String, attributes: [String: String]) throws {
+        let rest = String(identifier.dropFirst("git://".count))
+        guard let location = try? GitLocation(scheme: "https", schemeless: rest) else {
+            throw EngineError(
+                .invalidDefinition,
+                "cannot read the source \"\(identifier.prefix(200))\": it names no repository"
+            )
+        }
+        var remote = location.remote
+        if let url = attributes[SourceAttribute.gitFullURL], !url.isEmpty {
+            guard
+                let full = try? GitLocation(
+                    parsing: GitLocation.hasScheme(url) || url.contains("@") ? url : "https://\(url)"
+                )
+            else {
+                throw EngineError(
+                    .invalidDefinition,
+                    "cannot read \"\(url.prefix(200))\": it is no address of a repository"
+                )
+            }
+            remote = full.remote
+        }
+        self.init(remote: remote)
+        reference = location.reference
+        subdirectory = location.subdirectory
+        for (name, value) in attributes where !value.isEmpty { try take(name, value) }
+        if GitRequest.isCommit(reference), checksum.isEmpty { checksum = reference }
+    }
+
+    private mutating func take(_ name: String, _ value: String) throws {
+        switch name {
+        case SourceAttribute.gitKeepDirectory: keepsGitDirectory = value == "true"
+        case SourceAttribute.gitSkipSubmodules: skipsSubmodules = value == "true"
+        case SourceAttribute.gitFetchByCommit: fetchesByCommit = value == "true"
+        case SourceAttribute.gitChecksum: checksum = value
+        case SourceAttribute.gitAuthTokenSecret: authTokenSecret = value
+        case SourceAttribute.gitAuthHeaderSecret: authHeaderSecret = value
+        case SourceAttribute.gitModificationTime:
+            guard ["checkout", "commit"].contains(value) else {
+                throw EngineError(
+                    .invalidDefinition,
+                    "cannot use the attribute \(name)=\"\(value.prefix(40))\": expected checkout or commit"
+                )
+            }
+            usesCommitTime = value == "commit"
+        case SourceAttribute.gitBundle, SourceAttribute.gitCheckoutBundle, SourceAttribute.gitSignaturePublicKey,
+            SourceAttribute.gitSignatureRejectExpired, SourceAttribute.gitSignatureRequireSignedTag,
+            SourceAttribute.gitSignatureIgnoreSignedTag:
+            throw EngineError(
+                .unsupported,
+                "cannot fetch \(shownRemote): this engine does not know the attribute \(name) yet"
+            )
+        default: return
+        }
+    }
+}
