@@ -255,11 +255,11 @@ let package = Package(
         library(
             "LLBText",
             path: "Frontends/llb/Text",
-            ["FrontendProtocol", "LLB", "OCI"]
+            ["LLB", "LLBMessages", "OCI", protobuf]
         ),
         .executableTarget(
             name: "kiln-frontend-llb",
-            dependencies: ["FrontendKit", "LLB", "LLBText", "OCI"],
+            dependencies: ["FrontendKit", "FrontendProtocol", "LLB", "LLBText", "OCI"],
             path: "Frontends/llb/Main",
             swiftSettings: houseSettings
         ),
@@ -326,7 +326,7 @@ let package = Package(
         ),
         tests("FrontendKitTests", ["FrontendKit", "FrontendProtocol", "LLB", "LinuxSystem", "OCI", system]),
         tests("YAMLSpecTests", ["FrontendKit", "FrontendProtocol", "LLB", "LLBMessages", "OCI", "YAMLSpec"]),
-        tests("LLBTextTests", ["FrontendProtocol", "LLB", "LLBText", "OCI"]),
+        tests("LLBTextTests", ["LLB", "LLBMessages", "LLBText", "OCI"]),
         tests("ProtocolTests", ["FrontendProtocol", "LLB", "OCI", "ProjectFiles"]),
         tests("DockerfileSyntaxTests", ["DockerfileSyntax"]),
         tests(

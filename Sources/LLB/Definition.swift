@@ -149,8 +149,8 @@ public struct DefinitionLimits: Hashable, Sendable {
 }
 
 extension Pb_Op {
-    /// Reads the bytes of an operation.
-    init(operationBytes bytes: [UInt8], digest: Digest) throws(LLBError) {
+    /// Reads the bytes of an operation; `digest` is for the error.
+    package init(operationBytes bytes: [UInt8], digest: Digest) throws(LLBError) {
         do {
             self = try Pb_Op(serializedBytes: bytes)
         } catch {

@@ -140,7 +140,7 @@ struct BuildCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "What is wanted: build, check, outline or targets; add ,format=json for programs.",
+            "What is wanted: build, check, outline, targets, or convert for the LLB; add ,format=json for programs.",
             valueName: "what"
         )
     )

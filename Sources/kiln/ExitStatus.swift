@@ -46,8 +46,13 @@ func writeError(_ text: String) { write(text, to: 2) }
 /// Writes text to the standard output, all of it.
 func writeOutput(_ text: String) { write(text, to: 1) }
 
-private func write(_ text: String, to descriptor: Int32) {
-    var rest = Array(text.utf8)[...]
+/// Writes bytes to the standard output, all of them.
+func writeOutput(bytes: [UInt8]) { write(bytes, to: 1) }
+
+private func write(_ text: String, to descriptor: Int32) { write(Array(text.utf8), to: descriptor) }
+
+private func write(_ bytes: [UInt8], to descriptor: Int32) {
+    var rest = bytes[...]
     while !rest.isEmpty {
         let count = unsafe rest.withUnsafeBytes {
             unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)

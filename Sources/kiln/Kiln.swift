@@ -16,7 +16,8 @@ struct Kiln: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            BuildCommand.self, FrontendCommand.self, DiskUsageCommand.self, PruneCommand.self, VersionCommand.self,
+            BuildCommand.self, LLBCommand.self, FrontendCommand.self, DiskUsageCommand.self, PruneCommand.self,
+            VersionCommand.self,
         ]
     )
 

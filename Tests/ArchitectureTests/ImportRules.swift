@@ -69,8 +69,8 @@ let allowedImports: [String: Set<String>] = [
     // CYaml is the parser inside Yams.
     "YAMLSpec": ["CYaml", "FrontendKit", "FrontendProtocol", "LLB", "LLBMessages", "OCI"],
     "kiln-frontend-yaml": ["FrontendKit", "FrontendProtocol", "LLB", "OCI", "YAMLSpec"],
-    "LLBText": ["FrontendProtocol", "LLB", "OCI"],
-    "kiln-frontend-llb": ["FrontendKit", "LLB", "LLBText", "OCI"],
+    "LLBText": ["LLB", "LLBMessages", "OCI", "SwiftProtobuf"],
+    "kiln-frontend-llb": ["FrontendKit", "FrontendProtocol", "LLB", "LLBText", "OCI"],
     "example-frontend-swift": ["FrontendKit", "LLB", "OCI"],
     "kiln-frontend-bad": [],
 ]

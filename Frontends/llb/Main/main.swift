@@ -1,3 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-print("")
+internal import FrontendKit
+
+FrontendMain.run(name: "llb", version: "1.0.0", questions: LLBBuild.questions) { session, request in
+    try await LLBBuild(session: session, request: request).run()
+}

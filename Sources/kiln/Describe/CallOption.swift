@@ -18,8 +18,9 @@ struct CallOption: Hashable {
         case "check", "lint": question = .lint
         case "targets": question = .targets
         case "outline": question = .outline
+        case "convert": question = .graph
         default:
-            throw UsageError("unknown --call \"\(name)\"; allowed are build, check, outline and targets")
+            throw UsageError("unknown --call \"\(name)\"; allowed are build, check, outline, targets and convert")
         }
         for part in parts {
             guard part == "format=json" || part == "format=text" else {

@@ -2,6 +2,8 @@
 
 internal import Engine
 internal import FrontendProtocol
+internal import LLB
+internal import OCI
 
 extension BuildDescription {
     /// The answer for people.
@@ -10,7 +12,7 @@ extension BuildDescription {
         case .targets(let description): description.text
         case .outline(let description): description.text
         case .lint(let findings): findings.text
-        case .graph(let bytes): "\(bytes.count) bytes of LLB\n"
+        case .graph(let bytes): Self.text(ofGraph: bytes)
         }
     }
 
@@ -24,6 +26,12 @@ extension BuildDescription {
             case .graph(let definition): Wire.Converted(definition: .protobuf(definition)).members.json
             }
         return String(decoding: bytes, as: UTF8.self) + "\n"
+    }
+
+    /// A definition in the JSON that frontends hand over, which the frontend llb reads again.
+    private static func text(ofGraph bytes: [UInt8]) -> String {
+        guard let json = try? Definition(serialized: bytes).json() else { return "\(bytes.count) bytes of LLB\n" }
+        return json.encodedPretty() + "\n"
     }
 
     /// Whether a check found nothing; anything else is always fine.
