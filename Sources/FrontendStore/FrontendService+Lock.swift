@@ -37,8 +37,10 @@ package struct LockRequest: Sendable {
 
 /// Turning constraints into versions, and versions into digests.
 extension FrontendService {
-    /// The lock of a project: entries that still fit stay as they are, others are made, those of frontends that the
-    /// project does not list any more go. Pins of sources are not touched.
+    /// The lock of a project.
+    ///
+    /// Entries that still fit stay as they are, others are made, those of frontends that the project does not list any
+    /// more go. Pins of sources are not touched.
     ///
     /// Each entry covers all platforms of its release; none is downloaded.
     ///

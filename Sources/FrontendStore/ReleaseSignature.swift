@@ -71,7 +71,9 @@ package struct ReleaseSignature: Sendable, Hashable {
     static func tagPrefix(_ release: Digest) -> String { "sha256-\(release.hex)." }
     static let tagSuffix = ".sig"
 
-    /// What is signed. It names the package, so that a release of one cannot be passed off as that of another.
+    /// What is signed.
+    ///
+    /// It names the package, so that a release of one cannot be passed off as that of another.
     private static func message(_ release: FrontendRelease) -> [UInt8] {
         Array("kiln frontend release 1\n\(release.name)\n\(release.version)\n\(release.digest)\n".utf8)
     }

@@ -8,7 +8,9 @@ internal import OCI
 package struct TrustedKey: Sendable, Hashable, CustomStringConvertible {
     private let bytes: [UInt8]
     private static let prefix = "ed25519:"
-    /// What precedes the key in the DER of a public key. Source: RFC 8410, section 4.
+    /// What precedes the key in the DER of a public key.
+    ///
+    /// Source: RFC 8410, section 4.
     private static let derPrefix: [UInt8] = [0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00]
 
     init(_ key: Curve25519.Signing.PublicKey) { bytes = Array(key.rawRepresentation) }
@@ -49,7 +51,9 @@ package struct TrustedKey: Sendable, Hashable, CustomStringConvertible {
 /// A private ed25519 key.
 package struct SigningKey: Sendable {
     private let key: Curve25519.Signing.PrivateKey
-    /// What precedes the key in the DER of a private key. Source: RFC 8410, section 7.
+    /// What precedes the key in the DER of a private key.
+    ///
+    /// Source: RFC 8410, section 7.
     private static let derPrefix: [UInt8] = [
         0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
     ]
@@ -80,7 +84,9 @@ package struct SigningKey: Sendable {
     }
 }
 
-/// The bytes of the first PEM block of a kind. Source: RFC 7468.
+/// The bytes of the first PEM block of a kind.
+///
+/// Source: RFC 7468.
 private func pemBody(_ text: String, _ label: String) -> [UInt8]? {
     let lines = text.split(whereSeparator: \.isNewline).map { $0.filter { !$0.isWhitespace || $0 == " " } }
     guard let begin = lines.firstIndex(of: "-----BEGIN \(label)-----"),

@@ -7,7 +7,7 @@ struct TrustCheck {
     /// The rules about the release's source.
     let rules: [OriginRules.Trust]
 
-    /// Checks a release where it comes in: when it is locked, fetched or verified. A run needs only its digest.
+    /// Checks a release where it comes in: when it is locked, fetched or verified; a run needs only its digest.
     ///
     /// Each rule that requires a signature needs a valid one by one of its keys. A signature that names a trusted key and
     /// is not valid is refused, required or not.
