@@ -5,6 +5,7 @@
 //     L /bin/app     -    - /opt/app/run   a link to a path
 //     r /etc/shadow                        remove it, if it is there
 #define _GNU_SOURCE
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,19 +39,20 @@ static json_object *build(fe_session *session, const fe_request *request)
 {
     fe_check_text(session, request);
     size_t count = 0;
-    fe_action *actions = calloc(request->size + 1, sizeof *actions);
+    fe_action *actions = calloc(2 * request->size + 2, sizeof *actions);
     char *rest = strdup(request->content), *line;
     for (int number = 1; actions && (line = strsep(&rest, "\n")); number++) {
         if (!line[strspn(line, " \t")] || *line == '#')
             continue;
-        const char *problem = read_line(line, &actions[count++]);
+        fe_action *action = &actions[count + 1];
+        const char *problem = read_line(line, action);
         if (problem)
             fe_fail(session, "%s:%d: %s", request->file_name, number, problem);
+        actions[count] = fe_mkdir(dirname(strdup(fe_text(action->members, action->path))), 0755);
+        count += 2;
     }
     const char *name = fe_text(request->options, "build-arg:BASE");
-    fe_image_info base = {.tree = fe_scratch()};
-    if (*name)
-        base = fe_resolve_image(session, name, NULL);
+    fe_image_info base = *name ? fe_resolve_image(session, name, NULL) : (fe_image_info){.tree = fe_scratch()};
     fe_tree *tree = fe_file(base.tree, "make files", count, actions);
     return fe_result(session, tree, fe_image_config(request->platform, NULL, base.config));
 }

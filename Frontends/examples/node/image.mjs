@@ -7,7 +7,8 @@
 //       "files": { "/etc/motd": "hello" },
 //       "run": ["apk add --no-cache curl"],               steps, one after the other, with /bin/sh
 //       "cmd": ["./serve"], "entrypoint": [], "ports": [8080], "labels": { "team": "a" } }
-import { BuildError, copy, imageConfig, main, mkfile, scratch } from './frontend.mjs'
+import { posix } from 'node:path'
+import { BuildError, copy, imageConfig, main, mkdir, mkfile, scratch } from './frontend.mjs'
 
 const isText = (value) => typeof value === 'string'
 const isTexts = (value) => Array.isArray(value) && value.every(isText)
@@ -42,7 +43,7 @@ main('example/image', '1.0.0', async (request, session) => {
   const context = spec.copy ? await session.context() : scratch()
   tree = tree.file([
     ...Object.entries(spec.copy ?? {}).map(([from, to]) => copy(context, from, to, { contentsOnly: from.endsWith('/') })),
-    ...Object.entries(spec.files ?? {}).map(([path, text]) => mkfile(path, text)),
+    ...Object.entries(spec.files ?? {}).flatMap(([path, text]) => [mkdir(posix.dirname(path)), mkfile(path, text)]),
   ], { name: 'copy files' })
   for (const command of spec.run ?? []) tree = tree.sh(command, { name: command })
   const ports = Object.fromEntries((spec.ports ?? []).map((port) => [`${port}/tcp`, {}]))
