@@ -79,6 +79,31 @@ struct ExampleTests {
         return text
     }
 
+    /// Bytes left out, put in and replaced at random: any answer will do, but an answer there is.
+    @Test(arguments: names)
+    func `a damaged example is converted or refused`(name: String) async throws {
+        let original = Array(try text(name + "/image.yaml").utf8)
+        let words = [
+            "{", "}", "[", "]", ": ", "- ", "\n", "\n  ", "\"", "'", "${", "}", "*x", "&x ", "<<: ", "!", "|", "~", "é",
+            "99999999999999999999", "-1", "/", "..",
+        ]
+        var generator = SplitMix(state: name.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) })
+        for _ in 0..<150 {
+            var bytes = original
+            for _ in 0..<Int.random(in: 1...4, using: &generator) {
+                let start = Int.random(in: 0..<bytes.count, using: &generator)
+                let end = min(bytes.count, start + Int.random(in: 0...6, using: &generator))
+                bytes.replaceSubrange(start..<end, with: Array((words.randomElement(using: &generator) ?? "").utf8))
+            }
+            let text = String(decoding: bytes, as: UTF8.self)
+            let files = [
+                "platform/base.yaml": text, "platform/variables.yaml": "variables: {company: a, prefix: /b}\n",
+            ]
+            let message = await complaint(text, arguments: ["version": "v1.2.3"], files: files)
+            #expect(message.utf8.count < 200_000)
+        }
+    }
+
     @Test(arguments: names)
     func `the documentation shows the example as it is`(name: String) throws {
         let documentation = try String(contentsOf: Self.repository.appending(path: "docs/yaml.md"), encoding: .utf8)
@@ -110,5 +135,18 @@ struct SchemaTests {
         for (action, others) in SpecKeys.steps {
             #expect(try keys("$defs", "step-" + action, "properties") == Set([action, "name", "when"] + others))
         }
+    }
+}
+
+/// A generator with a seed, so that a failure comes again.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var value = state
+        value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
+        return value ^ (value >> 31)
     }
 }

@@ -120,6 +120,20 @@ struct SpecTests {
         #expect(try await convert(text, target: "two").config.config.environment.last == "A=b")
     }
 
+    @Test func `steps, stages and targets have their limits`() async {
+        let steps = String(repeating: "      - {run: x}\n", count: 2001)
+        #expect(
+            await complaint("images:\n  a:\n    base: busybox\n    steps:\n" + steps).contains(
+                "a spec has at most 2000 steps"
+            )
+        )
+        let images = (0...1000).map { "  i\($0): {base: busybox}\n" }.joined()
+        #expect(await complaint("images:\n" + images).contains("a spec has at most 1000 stages and images"))
+        let values = (0..<200).map { "\"\($0)\"" }.joined(separator: ", ")
+        let many = (0..<10).map { "  i\($0): {base: busybox, matrix: {v: [\(values)]}}\n" }.joined()
+        #expect(await complaint("variables: {v: 1}\nimages:\n" + many).contains("a spec has at most 1000 targets"))
+    }
+
     // MARK: Includes
 
     @Test func `files are included once, and may use what others declare`() async throws {

@@ -27,6 +27,8 @@ struct YAMLBuild: Sendable {
     let session: FrontendSession
     let request: BuildRequest
     let options: CommonOptions
+    /// Combinations of a matrix that the linter looks at.
+    private static let lintedCellCountMax = 64
 
     init(_ session: FrontendSession, _ request: BuildRequest) throws {
         self.session = session
@@ -71,7 +73,9 @@ struct YAMLBuild: Sendable {
         do {
             let document = try await document()
             // Every cell of a matrix may be wrong in its own way.
-            for target in try document.targets() {
+            var cells: Set<[String: String]> = []
+            for target in try document.targets() where cells.insert(target.cell).inserted {
+                guard cells.count <= Self.lintedCellCountMax else { break }
                 let spec = try spec(document, target, firstPlatform, isLenient: true)
                 for finding in SpecLinter.findings(spec, arguments: options.buildArguments)
                 where !findings.diagnostics.contains(finding) { findings.diagnostics.append(finding) }

@@ -16,13 +16,22 @@ package struct BuildTarget: Sendable {
 extension SpecDocument {
     /// Cells of one matrix.
     static let cellCountMax = 256
+    /// Targets of one spec.
+    static let targetCountMax = 1000
 
     /// All targets, in the order of the files.
     ///
     /// - Throws: ``SourceProblems`` when a matrix is wrong.
     package func targets() throws(SourceProblems) -> [BuildTarget] {
         let reader = SpecReader(scope: VariableScope(values: [:], declared: []))
-        let targets = declarations.flatMap { self.targets(of: $0, reader) }
+        var targets: [BuildTarget] = []
+        for declaration in declarations {
+            targets += self.targets(of: declaration, reader)
+            if targets.count > Self.targetCountMax {
+                reader.report("a spec has at most \(Self.targetCountMax) targets", at: declaration.keyPlace)
+                break
+            }
+        }
         var places: [String: Place] = [:]
         for target in targets {
             if let other = places[target.name] {

@@ -31,6 +31,9 @@ package struct Spec: Sendable {
         }
     }
 
+    /// Steps of all stages together: each begins with what the one before has left, and that chain has an end.
+    static let stepCountMax = 2000
+
     package let document: SpecDocument
     /// In the order of the files.
     package private(set) var stages: [Stage] = []
@@ -66,6 +69,14 @@ package struct Spec: Sendable {
         stages = document.declarations.compactMap { stageReader.stage($0) }
         labels = document.labels.flatMap { stageReader.labels($0) }
         checkCircles(reader)
+        var stepCount = 0
+        for stage in stages {
+            stepCount += stage.steps.count
+            guard stepCount <= Self.stepCountMax else {
+                reader.report("a spec has at most \(Self.stepCountMax) steps", at: stage.place)
+                break
+            }
+        }
         let problems = evaluation.problems + reader.problems
         guard problems.isEmpty else { throw SourceProblems(problems) }
         usedVariables = reader.usedVariables

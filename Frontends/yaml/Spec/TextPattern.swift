@@ -12,7 +12,9 @@ package struct TextPattern: Sendable {
     }
 
     /// So many states a pattern may have, repetitions unrolled.
-    private static let stateCountMax = 4096
+    private static let stateCountMax = 2048
+    /// Pieces looked at while repetitions are unrolled; empty ones make no state but take time.
+    private static let pieceCountMax = 20_000
     /// Groups inside each other.
     private static let depthMax = 50
 
@@ -42,6 +44,7 @@ package struct TextPattern: Sendable {
 
     private var states: [State] = []
     private var start = 0
+    private var pieceCount = 0
 
     /// Reads a pattern.
     package init(_ text: String) throws(Failure) {
@@ -79,6 +82,8 @@ package struct TextPattern: Sendable {
     ///
     /// - Returns: The state to begin with.
     private mutating func build(_ tree: Tree, next: Int) throws(Failure) -> Int {
+        pieceCount += 1
+        guard pieceCount <= Self.pieceCountMax else { throw Failure(message: "it is too large") }
         switch tree {
         case .empty: return next
         case .set(let set): return try append(.consume(set, next: next))

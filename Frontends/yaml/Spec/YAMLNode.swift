@@ -68,7 +68,7 @@ package struct YAMLLimits: Sendable, Hashable {
     /// Sequences and mappings inside each other.
     package var depth = 32
     /// Nodes of one file, what aliases stand for included.
-    package var nodeCount = 50_000
+    package var nodeCount = 20_000
     /// Bytes of one scalar.
     package var scalarByteCount = 256 << 10
 
