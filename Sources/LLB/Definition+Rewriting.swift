@@ -17,6 +17,25 @@ extension Definition {
         limits: DefinitionLimits = .standard,
         _ replace: (inout Pb_SourceOp) throws -> Void
     ) throws -> Definition {
+        try rewritten(limits, encodesAll: false, replace)
+    }
+
+    /// The definition with every operation in canonical form, so that no encoder's order of fields or map entries reaches
+    /// a digest.
+    ///
+    /// Equal graphs give equal digests; a definition that is canonical comes out with the bytes it had. Metadata and
+    /// locations follow; operations the result does not need are left out.
+    ///
+    /// - Throws: `LLBError`, as ``graph(limits:capabilities:)`` for a definition that makes no sense.
+    public func canonical(limits: DefinitionLimits = .standard) throws -> Definition {
+        try rewritten(limits, encodesAll: true) { _ in }
+    }
+
+    private func rewritten(
+        _ limits: DefinitionLimits,
+        encodesAll: Bool,
+        _ replace: (inout Pb_SourceOp) throws -> Void
+    ) throws -> Definition {
         let graph = try graph(limits: limits, capabilities: nil)
         guard let result = graph.result else { return self }
         let bytes = Dictionary(
@@ -39,8 +58,8 @@ extension Definition {
                 }
                 message.inputs[index].digest = new.description
             }
-            let operation =
-                message == vertex.operation ? original : Operation(try message.canonicalBytes())
+            let isKept = !encodesAll && message == vertex.operation
+            let operation = isKept ? original : Operation(try message.canonicalBytes())
             renamed[vertex.digest] = operation.digest
             if written.insert(operation.digest).inserted { rewritten.operations.append(operation) }
             if let metadata = metadata[vertex.digest] {
@@ -48,20 +67,21 @@ extension Definition {
                     rewritten.metadata[operation.digest] ?? metadata
             }
         }
-        try rewritten.finish(with: result, renamed, from: self)
+        try rewritten.finish(with: result, renamed, from: self, encodesAll: encodesAll)
         return rewritten
     }
 
     private mutating func finish(
         with result: Edge,
         _ renamed: [Digest: Digest],
-        from original: Definition
+        from original: Definition,
+        encodesAll: Bool
     ) throws(LLBError) {
         guard let last = original.operations.last else { return }
         var terminal = try Pb_Op(operationBytes: last.bytes, digest: last.digest)
         terminal.inputs[0].digest = (renamed[result.vertex] ?? result.vertex).description
-        let isSame = terminal.inputs[0].digest == result.vertex.description
-        let operation = isSame ? last : Operation(try terminal.canonicalBytes())
+        let isKept = !encodesAll && terminal.inputs[0].digest == result.vertex.description
+        let operation = isKept ? last : Operation(try terminal.canonicalBytes())
         operations.append(operation)
         metadata[operation.digest] = original.metadata[last.digest]
         guard var source = original.source else { return }
