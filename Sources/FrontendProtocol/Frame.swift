@@ -42,6 +42,9 @@ package struct Frame: Sendable, Hashable {
 ///
 /// A frame's length is checked against the limits as soon as its header is there, before any of its payload is kept.
 package struct FrameDecoder: Sendable {
+    /// How the preface of HTTP/2 begins, `PRI * HTTP/2.0`: a frontend for BuildKit's gateway speaks first.
+    private static let gatewayPreface = Array("PRI".utf8)
+
     package var limits: ProtocolLimits
     /// How many frames came out; messages about a broken frame name this number plus one.
     package private(set) var frameCount = 0
@@ -67,7 +70,11 @@ package struct FrameDecoder: Sendable {
     /// Takes the next whole frame, or gives `nil` when more bytes are needed.
     package mutating func next() throws(ProtocolViolation) -> Frame? {
         guard let first = rest.first else { return nil }
-        guard first == 0 else { throw noFrame() }
+        guard first == 0 else {
+            // Text shows at its first byte; the preface of HTTP/2 needs three.
+            if rest.count < Self.gatewayPreface.count, Self.gatewayPreface.starts(with: rest) { return nil }
+            throw noFrame()
+        }
         guard rest.count >= Frame.headerSize else { return nil }
         let length = Int(number(at: start))
         let stream = number(at: start + 4)
@@ -82,7 +89,8 @@ package struct FrameDecoder: Sendable {
 
     /// Checks that the bytes did not end inside a frame.
     package func finish() throws(ProtocolViolation) {
-        if rest.isEmpty { return }
+        guard let first = rest.first else { return }
+        guard first == 0 else { throw noFrame() }
         throw ProtocolViolation(
             .truncated,
             "the bytes end inside frame \(frameCount + 1), \(rest.count) bytes after its start"
@@ -108,7 +116,7 @@ package struct FrameDecoder: Sendable {
 
     private func noFrame() -> ProtocolViolation {
         let sample = Array(rest.prefix(4096))
-        if sample.starts(with: "PRI".utf8) {
+        if sample.starts(with: Self.gatewayPreface) {
             return ProtocolViolation(
                 .gatewayProtocol,
                 "the bytes are HTTP/2, which BuildKit's gateway protocol runs on",
