@@ -285,6 +285,8 @@ final class EngineScript {
             }
             write(result, for: request.id)
         }
+        // What an answer took to make is not the frontend's silence.
+        lastActivity = .now
     }
 
     private func write(_ result: Result<WireObject, ProtocolFailure>, for id: Int) {

@@ -16,12 +16,13 @@ package func readIgnoreFile(_ bytes: [UInt8]) throws(PathPatternError) -> [Strin
     var patterns: [String] = []
     var lineNumber = 0
     // Line by line: a list of all of them would take many times the memory of a file of empty lines.
-    while !rest.isEmpty {
+    while let start = rest.firstIndex(where: { $0 != UInt8(ascii: "\n") }) {
+        lineNumber += start - rest.startIndex
+        rest = rest[start...]
         let end = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
         let line = rest[rest.startIndex..<end]
         rest = end < rest.endIndex ? rest[(end + 1)...] : []
         lineNumber += 1
-        if line.isEmpty { continue }
         guard line.count <= ignoreFileLineByteLimit else {
             throw PathPatternError(
                 .lineTooLong,

@@ -157,7 +157,7 @@ struct FlawTests {
         ("no-ref", .malformedResult), ("unknown-ref", .unknownRef), ("same-platform-twice", .malformedResult),
         ("million-operations", .badDefinition), ("broken-definition", .badDefinition),
         ("hang-after-result", .staysAfterEnd), ("print-after-result", .textOnOutput),
-        ("answer-twice", .answeredTwice), ("leave-children", .staysAfterEnd),
+        ("answer-twice", .answeredTwice),
     ]
 
     @Test(arguments: lateMisdeeds)

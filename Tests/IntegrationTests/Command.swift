@@ -23,11 +23,18 @@ final class Command: Sendable {
     /// Longest time a command may take before the test that waits for it fails.
     static let timeLimit = Duration.seconds(120)
 
+    private let limit: Duration
     private let process: ChildProcess
     private let output: Descriptor
     private let error: Descriptor
 
-    init(_ program: String, _ arguments: [String], environment: [String] = []) throws {
+    init(
+        _ program: String,
+        _ arguments: [String],
+        environment: [String] = [],
+        timeLimit: Duration = Command.timeLimit
+    ) throws {
+        limit = timeLimit
         output = try Descriptor.memory("output")
         error = try Descriptor.memory("error")
         process = try ChildProcess(
@@ -60,12 +67,12 @@ final class Command: Sendable {
         }
     }
 
-    /// Waits for the end; kills the command when it takes longer than ``timeLimit``.
+    /// Waits for the end; kills the command when it takes longer than it may.
     ///
     /// To be called once.
     func result() async throws -> CommandResult {
-        let watch = Task { [process] in
-            try await Task.sleep(for: Self.timeLimit)
+        let watch = Task { [process, limit] in
+            try await Task.sleep(for: limit)
             process.signal(9)
         }
         defer { watch.cancel() }

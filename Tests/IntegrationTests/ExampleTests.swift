@@ -107,15 +107,21 @@ struct ExampleTests {
         }
     }
 
-    private static func prepare(_ name: String) async throws -> Run? {
+    /// Where the package of an example stands; `nil` where its language's tools are not at hand.
+    static func package(of name: String) async throws -> String? {
         let (workspace, skipped) = try await packages.value
         if let reason = skipped[name] {
             print("\(name) is \(reason)")
             return nil
         }
+        return workspace.path("packages/\(name)")
+    }
+
+    private static func prepare(_ name: String) async throws -> Run? {
+        guard let package = try await package(of: name) else { return nil }
         let own = try Workspace()
         try own.write("context/.keep", "")
-        return Run(kiln: try await Kiln.shared, package: workspace.path("packages/\(name)"), workspace: own)
+        return Run(kiln: try await Kiln.shared, package: package, workspace: own)
     }
 }
 
