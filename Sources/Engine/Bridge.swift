@@ -214,6 +214,7 @@ final class BuildBridge: FrontendBridge {
             let commit = try await events.withStep(name) { _ in
                 try await remotes.git.resolve(request, secrets: secrets)
             }
+            remotes.note(commit, query.identifier, query.attributes)
             answer.git = ResolvedSource.Git(
                 checksum: commit.checksum,
                 ref: commit.reference,
@@ -225,6 +226,7 @@ final class BuildBridge: FrontendBridge {
         let file = try await events.withStep(name) { _ in
             try await remotes.http.resolve(request, secrets: secrets)
         }
+        remotes.note(file, query.identifier, query.attributes)
         answer.http = ResolvedSource.HTTP(
             digest: file.digest,
             fileName: file.name,

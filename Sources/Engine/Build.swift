@@ -16,14 +16,18 @@ struct Build {
     let services: EngineServices
     let request: BuildRequest
     let events: BuildEventStream
+    /// What tags mean; `nil` = what the project's lock says.
+    private let pins: SourcePins?
 
     init(
         services: EngineServices,
         request: BuildRequest,
+        pins: SourcePins? = nil,
         onEvent: @escaping @Sendable (BuildEvent) -> Void
     ) {
         self.services = services
         self.request = request
+        self.pins = pins
         events = BuildEventStream(onEvent)
     }
 
@@ -46,7 +50,7 @@ struct Build {
     func withBridge<Value: Sendable>(
         _ body: (BuildInputs, BuildBridge) async throws -> Value
     ) async throws -> Value {
-        let inputs = try await BuildInputs(request, services: services)
+        let inputs = try await BuildInputs(request, services: services, pins: pins)
         let events = events
         return try await services.solver.withJob(
             attachment: inputs.session,
@@ -76,7 +80,7 @@ struct Build {
         }
     }
 
-    private func result(
+    func result(
         _ inputs: BuildInputs,
         _ bridge: BuildBridge
     ) async throws -> FrontendResult<BuildRef> {

@@ -74,9 +74,10 @@ final class BuildImages: Sendable {
             platform: platform
         )
         if let mode { request.resolveMode = mode }
-        try pins.apply(to: &request)
+        let key = try pins.apply(to: &request)
         let reference = request.reference
         let image = try await images.resolve(request)
+        if let key { try pins.confirm(image, as: key) }
         let origin = BlobOrigin.repository(reference.name)
         return Found(image: image, origin: origin.text) { [images] in
             images.tree(of: image, reference: reference)

@@ -19,6 +19,8 @@ struct BuildInputs {
     let options: [String: String]
     /// What the build file belongs to; `nil` without a `kiln.toml`.
     let project: ProjectDirectory?
+    /// Whether only what the lock pins may be used.
+    let isLocked: Bool
     private let request: BuildRequest
     private let file: File?
 
@@ -43,13 +45,16 @@ struct BuildInputs {
         )
     }
 
-    init(_ request: BuildRequest, services: EngineServices) async throws {
+    /// - Parameter pins: What tags mean; `nil` = what the project's lock says.
+    init(_ request: BuildRequest, services: EngineServices, pins: SourcePins? = nil) async throws {
         self.request = request
         let (session, given, file) = try await blocking { try Self.read(request, services) }
         var options = given
         // Frontends are given the image itself, not a tag that another process may move.
         project = try await blocking { try Self.project(of: request, session) }
-        pins = SourcePins(lock: project?.lock, isLocked: request.isLocked, isOffline: request.isOffline)
+        isLocked = request.isLocked || request.holdsToStandingLock && project?.lock != nil
+        let pins = pins ?? SourcePins(lock: project?.lock, isLocked: isLocked, isOffline: request.isOffline)
+        self.pins = pins
         let images = BuildImages(services: services, layouts: session.layouts, progress: nil, pins: pins)
         for (key, value) in given where value.hasPrefix("oci-layout://") && !value.contains("@") {
             let found = try await images.find(

@@ -46,6 +46,8 @@ public struct BuildRequest: Sendable {
     public var frontendOverrides: [String: String] = [:]
     /// Whether only what `kiln.lock` pins may be used.
     public var isLocked = false
+    /// Whether the same counts where the project has a `kiln.lock`, as it should wherever nobody is there to update one.
+    public var holdsToStandingLock = false
     /// Whether nothing may be asked over a network.
     public var isOffline = false
     /// Whether a deterministic frontend whose answers would all be the same again is not started.

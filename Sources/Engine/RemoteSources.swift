@@ -2,6 +2,7 @@
 
 internal import LLB
 internal import OCI
+internal import ProjectFiles
 internal import Sources
 
 /// Files of the web and repositories of one build: what an address or a branch was found to mean stays the same for the
@@ -41,6 +42,21 @@ struct RemoteSources: Sendable {
         var request = try GitRequest(identifier: identifier, attributes: attributes)
         try pins.apply(to: &request, identifier: identifier)
         return request
+    }
+
+    /// Takes down what an address was found to mean, unless the build file itself says what it must be.
+    func note(_ file: HTTPFile, _ identifier: String, _ attributes: [String: String]) {
+        guard attributes[SourceAttribute.httpChecksum, default: ""].isEmpty, let key = SourceKey(identifier: identifier)
+        else { return }
+        pins.record?.add(.http(file.digest), as: key)
+    }
+
+    /// Takes down the commit that a reference was found to mean, unless the build file itself names one.
+    func note(_ commit: GitCommit, _ identifier: String, _ attributes: [String: String]) {
+        guard !GitRequest.isCommit(attributes[SourceAttribute.gitChecksum, default: ""]),
+            let key = SourceKey(identifier: identifier)
+        else { return }
+        pins.record?.add(.git(commit: commit.commit ?? commit.checksum), as: key)
     }
 }
 

@@ -122,7 +122,7 @@ struct BuildCommand: AsyncParsableCommand {
     )
     var frontendOverrides: [String] = []
 
-    @Flag(help: "Use only what kiln.lock pins.")
+    @Flag(help: "Use only what kiln.lock pins; implied by CI=true where there is a kiln.lock.")
     var locked = false
 
     @Flag(help: "Ask nothing over a network.")
@@ -250,6 +250,7 @@ extension BuildCommand {
         request.frontend = frontend
         request.frontendOverrides = try dictionary(frontendOverrides, option: "--frontend-override")
         request.isLocked = locked
+        request.holdsToStandingLock = environmentVariable("CI") == "true"
         request.isOffline = offline
         request.reusesFrontendResults = !startsFrontend
         request.frontendTrace = frontendTrace.map { FilePath($0) }

@@ -16,8 +16,9 @@ struct Kiln: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            BuildCommand.self, LLBCommand.self, FrontendCommand.self, DiskUsageCommand.self, PruneCommand.self,
-            VersionCommand.self,
+            BuildCommand.self, LLBCommand.self, ProjectLockCommand.self, ProjectUpdateCommand.self,
+            FrontendCommand.self,
+            DiskUsageCommand.self, PruneCommand.self, VersionCommand.self,
         ]
     )
 

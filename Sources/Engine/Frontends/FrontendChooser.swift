@@ -40,7 +40,7 @@ struct FrontendChooser: Sendable {
             lock: project?.lock,
             localOverrides: project?.overrides,
             bundled: BundledFrontends.versions,
-            isLocked: request.isLocked
+            isLocked: inputs.isLocked
         )
         var overrides: [FrontendName: String] = [:]
         for (name, path) in request.frontendOverrides { overrides[try FrontendName(parsing: name)] = path }

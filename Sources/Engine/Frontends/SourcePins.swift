@@ -12,18 +12,42 @@ struct SourcePins: Sendable {
     var isLocked = false
     /// Whether nothing may be asked over a network.
     var isOffline = false
+    /// Takes down what every tag turned out to mean; `nil` where no lock is made.
+    var record: SourceRecord?
 
     /// Puts the pinned digest in place of a tag.
     ///
-    /// - Throws: `ProjectError` with F217 when a locked build names an image that is not pinned.
-    func apply(to request: inout ImageRequest) throws {
+    /// - Returns: What the image is pinned under, for ``confirm(_:as:)``; `nil` when its name holds a digest.
+    /// - Throws: `F217` when a locked build names an image that is not pinned, or not for its platform.
+    func apply(to request: inout ImageRequest) throws(ProjectError) -> SourceKey? {
         if isOffline { request.resolveMode = .preferLocal }
-        guard let key = SourceKey(request.reference) else { return }
-        if case .image(let digest, _)? = lock?.sources[key] {
-            request.reference.digest = digest
-        } else if isLocked, lock != nil {
-            throw ProjectError.sourceNotLocked(key)
+        guard let key = SourceKey(request.reference) else { return nil }
+        guard case .image(let digest, let platforms)? = lock?.sources[key] else {
+            if isLocked { throw ProjectError.sourceNotLocked(key) }
+            return key
         }
+        let platform = request.platform.description
+        if isLocked, platforms[platform] == nil {
+            throw ProjectError.sourcePlatform(key, platform: platform, has: Array(platforms.keys))
+        }
+        request.reference.digest = digest
+        return key
+    }
+
+    /// Checks an image that was found against its pin.
+    ///
+    /// - Throws: `F218` when the lock names another manifest for the platform.
+    func confirm(_ image: ResolvedImage, as key: SourceKey) throws(ProjectError) {
+        if case .image(_, let platforms)? = lock?.sources[key],
+            let pinned = platforms[image.platform.normalized.description], pinned != image.manifest.digest
+        {
+            throw ProjectError.sourceChanged(
+                key,
+                found: image.manifest.digest.description,
+                locked: pinned.description
+            )
+        }
+        record?.add(image, as: key)
     }
 
     /// Demands the pinned body of an address.
@@ -33,7 +57,7 @@ struct SourcePins: Sendable {
         guard request.checksum == nil, let key = SourceKey(identifier: request.url) else { return }
         if case .http(let digest)? = lock?.sources[key] {
             request.demand(digest)
-        } else if isLocked, lock != nil {
+        } else if isLocked {
             throw ProjectError.sourceNotLocked(key)
         }
     }
@@ -49,7 +73,7 @@ struct SourcePins: Sendable {
             }
             request.checksum = commit
             request.fetchesByCommit = GitRequest.isCommit(commit)
-        } else if isLocked, lock != nil {
+        } else if isLocked {
             throw ProjectError.sourceNotLocked(key)
         }
     }

@@ -72,6 +72,15 @@ package struct SourceKey: Sendable, Hashable, Comparable, CustomStringConvertibl
         return reference.familiar
     }
 
+    /// Whether a user's word means this source: its familiar name, the same without its tag, or the whole key.
+    package func isNamed(_ word: String) -> Bool {
+        if word == text || word == familiar { return true }
+        guard kind == .image, let reference = try? Reference(parsing: word), reference.digest == nil,
+            let own = try? Reference(parsing: String(text.dropFirst(Self.imageScheme.count)))
+        else { return false }
+        return reference.name == own.name && (reference.tag == nil || reference.tag == own.tag)
+    }
+
     static func isCommit(_ text: some StringProtocol) -> Bool {
         [40, 64].contains(text.utf8.count)
             && text.utf8.allSatisfy { isDigit($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0) }
@@ -99,5 +108,11 @@ package enum LockedSource: Sendable, Hashable {
         case .image(let digest, _), .http(let digest): digest.description
         case .git(let commit): commit
         }
+    }
+
+    /// The platforms of both, where both are the same image; else the newer one.
+    package func joined(_ newer: LockedSource) -> LockedSource {
+        guard case .image(let digest, let own) = self, case .image(digest, let others) = newer else { return newer }
+        return .image(digest, platforms: own.merging(others) { _, new in new })
     }
 }
