@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 # What users run; the frontends stand beside kiln, and nowhere else.
 PRODUCTS := kiln kiln-frontend-dockerfile kiln-frontend-llb kiln-frontend-yaml
 
-.PHONY: demo test build release install sdk setup fmt check tsan bench corpus messages clean
+.PHONY: demo test build release install sdk docs setup fmt check tsan bench corpus messages clean
 
 ## Installs what is missing, builds, and shows a multi-stage build and its cached rebuild.
 demo: setup release
@@ -41,6 +41,10 @@ install: release
 ## Tests of the SDKs for frontends, of those languages that are at hand.
 sdk:
 	dev/test-sdks
+
+## FrontendKit's documentation; fails on a link that leads nowhere.
+docs: build
+	dev/check-docc $(DEBUG) .build/documentation
 
 setup:
 	dev/setup

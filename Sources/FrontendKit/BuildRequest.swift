@@ -18,7 +18,7 @@ public struct BuildRequest: Sendable {
     public let fileName: String
     /// The build file's bytes.
     public let fileContent: [UInt8]
-    /// As they came; ``BuildOptions`` reads them.
+    /// As they came; ``CommonOptions`` reads them.
     public let options: [String: String]
     /// Trees by name, beside the local sources.
     public let inputs: [String: Input]

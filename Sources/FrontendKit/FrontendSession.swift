@@ -13,7 +13,7 @@ public final class FrontendSession: Sendable {
     ///
     /// A method it does not offer fails with the kind `unsupported`.
     public let capabilities: Set<EngineCapability>
-    /// Which operations and attributes of LLB this engine knows, for ``LLB/MarshalOptions``; `nil` when it did not tell.
+    /// Which operations and attributes of LLB this engine knows, for `MarshalOptions`; `nil` when it did not tell.
     public let llbCapabilities: Set<String>?
     private let channel: ProtocolChannel
 

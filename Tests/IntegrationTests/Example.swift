@@ -52,7 +52,8 @@ struct Example: Sendable, CustomTestStringConvertible {
         Example(
             name: "node",
             fileName: "image.json",
-            file: #"{"workdir": "/app", "copy": {"src/": "/app/"}, "files": {"/etc/motd": "hi\n"}, "cmd": ["./serve"]}"#,
+            file:
+                #"{"workdir": "/app", "copy": {"src/": "/app/"}, "files": {"/etc/motd": "hi\n"}, "cmd": ["./serve"]}"#,
             context: ["src/serve": "#!/bin/sh\n", "src/.env": "x", ".dockerignore": "**/.env\n"],
             tree: ["app/serve": "#!/bin/sh\n", "etc/motd": "hi\n"],
             config: #"{"Cmd": ["./serve"], "WorkingDir": "/app"}"#,
@@ -71,23 +72,25 @@ struct Example: Sendable, CustomTestStringConvertible {
             name: "python",
             fileName: "notes.site",
             file: "title: Notes\npages: docs\n",
-            context: ["docs/index.md": "# *All* notes\n\n- [one](one.html)\n", "docs/one.md": "A & b.\n", "x.md": "no"],
+            context: [
+                "docs/index.md": "# *All* notes\n\n- [one](one.html)\n", "docs/one.md": "A & b.\n", "x.md": "no",
+            ],
             tree: [
                 "srv/www/index.html": """
-                    <!doctype html>
-                    <meta charset=utf-8>
-                    <title>Notes: index</title>
-                    <h1><em>All</em> notes</h1>
-                    <ul><li><a href="one.html">one</a></li></ul>
+                <!doctype html>
+                <meta charset=utf-8>
+                <title>Notes: index</title>
+                <h1><em>All</em> notes</h1>
+                <ul><li><a href="one.html">one</a></li></ul>
 
-                    """,
+                """,
                 "srv/www/one.html": """
-                    <!doctype html>
-                    <meta charset=utf-8>
-                    <title>Notes: one</title>
-                    <p>A &amp; b.</p>
+                <!doctype html>
+                <meta charset=utf-8>
+                <title>Notes: one</title>
+                <p>A &amp; b.</p>
 
-                    """,
+                """,
             ],
             config: #"{"Cmd": ["httpd", "-f", "-h", "/srv/www"]}"#,
             wrong: ("title: Notes\ncolour: red\n", "notes.site:2: expected one of title, pages, base")

@@ -53,7 +53,7 @@ struct ExampleTests {
     }
 
     @Test(arguments: ["bash", "c", "go", "node", "python", "rust"])
-    func `makes a new frontend that builds`(language: String) async throws {
+    func `makes a new frontend that builds and keeps the protocol`(language: String) async throws {
         guard let run = try await Self.prepare(language) else { return }
         let package = run.workspace.path("hello")
         let made = try await run.kiln.start(
@@ -74,6 +74,8 @@ struct ExampleTests {
         let image = try await blocking { try BuiltImage(layout: run.workspace.path("image")) }
         let motd = try #require(image.tree["etc/motd"])
         #expect(String(decoding: motd.content, as: UTF8.self) == "hello from acme/hello\n")
+        let tested = try await Command(run.kiln.program, ["frontend", "test", package], timeLimit: .seconds(500)).result()
+        #expect(tested.status == 0, "\(tested.outputText)")
     }
 
     @Test func `makes no frontend over files or under a name of the engine's`() async throws {

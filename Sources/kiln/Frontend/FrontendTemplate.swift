@@ -60,7 +60,10 @@ struct FrontendTemplate {
     /// - Returns: The paths of its files, sorted.
     func write(name: String, to package: Directory) throws -> [String] {
         var written = try copy(files, "", name: name, to: package)
-        let list = try String(decoding: files.open(Self.sdkList).readToEnd(byteLimit: Self.fileByteLimit), as: UTF8.self)
+        let list = try String(
+            decoding: files.open(Self.sdkList).readToEnd(byteLimit: Self.fileByteLimit),
+            as: UTF8.self
+        )
         for line in list.split(separator: "\n") {
             let words = line.split(separator: " ").map(String.init)
             guard words.count == 2 else { throw UsageError("\(Self.sdkList) of the template has the line \"\(line)\"") }
@@ -79,7 +82,10 @@ struct FrontendTemplate {
                 written += try copy(source.directory(entry), prefix + entry + "/", name: name, to: package)
             } else if status.isRegular {
                 let path = prefix + (entry == "gitignore" ? ".gitignore" : entry)
-                let text = try String(decoding: source.open(entry).readToEnd(byteLimit: Self.fileByteLimit), as: UTF8.self)
+                let text = try String(
+                    decoding: source.open(entry).readToEnd(byteLimit: Self.fileByteLimit),
+                    as: UTF8.self
+                )
                 let bytes = try [UInt8](filled(text, name: name).utf8)
                 try write(bytes, to: path, mode: status.permissions & 0o111 == 0 ? 0o644 : 0o755, in: package)
                 written.append(path)
