@@ -74,7 +74,8 @@ struct ExampleTests {
         let image = try await blocking { try BuiltImage(layout: run.workspace.path("image")) }
         let motd = try #require(image.tree["etc/motd"])
         #expect(String(decoding: motd.content, as: UTF8.self) == "hello from acme/hello\n")
-        let tested = try await Command(run.kiln.program, ["frontend", "test", package], timeLimit: .seconds(500)).result()
+        let tested = try await Command(run.kiln.program, ["frontend", "test", package], timeLimit: .seconds(500))
+            .result()
         #expect(tested.status == 0, "\(tested.outputText)")
     }
 
