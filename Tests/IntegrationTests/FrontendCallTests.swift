@@ -99,9 +99,14 @@ struct FrontendCallTests {
         let fixture = try await Fixture()
         try fixture.write("first", calls: "dockerfile", permissions: #"frontends = ["dockerfile"]"#)
         try fixture.list(["first": #"frontends = ["dockerfile"]"#])
-        let result = try await fixture.build("-o", fixture.workspace.path("out"))
-        #expect(result.status == 0, "\(result.error)")
-        #expect(try fixture.workspace.read("out/inner") == "a\n")
+        for (out, arguments) in [("out", []), ("named", ["--frontend", "acme/first"])] as [(String, [String])] {
+            let result = try await fixture.kiln.start(
+                ["build", fixture.workspace.path("project"), "-o", fixture.workspace.path(out)] + arguments,
+                state: fixture.workspace.state
+            ).result()
+            #expect(result.status == 0, "\(result.error)")
+            #expect(try fixture.workspace.read("\(out)/inner") == "a\n")
+        }
     }
 
     @Test func `F215: a frontend calls only those that its package names`() async throws {

@@ -96,7 +96,7 @@ struct FrontendChooser: Sendable {
             let package = try await obtain(locked)
             return try await select(package, as: locked.name, grant: locked.grant, resolution)
         case .developer(let name, let path, let isOverride):
-            let isFromCommandLine = isFromOption || isOverride && name.map { overrides[$0] != nil } == true
+            let isFromCommandLine = isOverride ? name.map { overrides[$0] != nil } == true : isFromOption && name == nil
             let path = isFromCommandLine ? FilePath(path) : projectPath(path)
             return try await develop(path, as: name, resolution)
         case .unlisted(let reference):
