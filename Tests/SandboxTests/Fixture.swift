@@ -188,6 +188,13 @@ func processes(with text: String) -> [Int32] {
     }
 }
 
+/// The number of a process's parent.
+func parent(of pid: Int32) -> Int32? {
+    let status = try? Descriptor.open(host: FilePath("/proc/\(pid)/status")).readToEnd(byteLimit: 1 << 16)
+    let lines = String(decoding: status ?? [], as: UTF8.self).split(separator: "\n")
+    return lines.first { $0.hasPrefix("PPid:") }.flatMap { Int32($0.dropFirst(6)) }
+}
+
 /// Waits, at most five seconds, until something holds.
 func expectEventually(
     _ condition: () throws -> Bool,
