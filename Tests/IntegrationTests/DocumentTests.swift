@@ -8,7 +8,7 @@ struct DocumentTests {
         let kiln = try await Kiln.shared
         let result = try await Command(
             Kiln.repository.appending("dev/check-docs").string,
-            [kiln.directory.string, Kiln.repository.appending("docs/writing-frontends.md").string]
+            [kiln.directory.string, Kiln.repository.appending("docs/frontends.md").string]
         ).result()
         #expect(result.status == 0, "\(result.outputText)\(result.error)")
     }
