@@ -10,7 +10,9 @@ package struct SpecLoader {
     /// Files of one spec.
     static let fileCountMax = 64
 
-    /// Reads a file of the context; `nil` when there is none. Asked only for cleaned relative paths that stay inside.
+    /// Reads a file of the context; `nil` when there is none.
+    ///
+    /// Asked only for cleaned relative paths that stay inside.
     package typealias ReadFile = (_ path: String) async throws -> [UInt8]?
 
     private let read: ReadFile

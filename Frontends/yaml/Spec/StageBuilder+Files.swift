@@ -5,8 +5,9 @@ internal import LLB
 internal import OCI
 
 extension StageBuilder {
-    /// Where `to` ends with `/`, what is named goes into it under its own name; else it becomes `to`. What ends with `/`
-    /// itself stands for all it holds.
+    /// Where `to` ends with `/`, what is named goes into it under its own name; else it becomes `to`.
+    ///
+    /// What ends with `/` itself stands for all it holds.
     mutating func copy(_ copy: Copy, _ step: Step) throws {
         let source = try tree(copy.from, at: step.place).state
         let target = destination(copy.destination)

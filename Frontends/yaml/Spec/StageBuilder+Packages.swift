@@ -17,7 +17,9 @@ extension StageBuilder {
         }
     }
 
-    /// apt allows one process at a time, so its directories are locked. Debian's images delete archives after use by
+    /// apt allows one process at a time, so its directories are locked.
+    ///
+    /// Debian's images delete archives after use by
     /// a file of apt's configuration; a mount stands in its place, so that nothing of the image changes.
     private mutating func installWithApt(_ install: PackageInstall, _ step: Step) {
         let configuration = """
@@ -56,7 +58,9 @@ extension StageBuilder {
         execute(options, environment: [], step)
     }
 
-    /// pip's cache may be used by several at once. Lists of requirements are shown to it, not copied.
+    /// pip's cache may be used by several at once.
+    ///
+    /// Lists of requirements are shown to it, not copied.
     private mutating func installWithPip(_ install: PackageInstall, _ step: Step) {
         let cache = "/root/.cache/pip"
         let directory = "/run/kiln/requirements"
@@ -129,6 +133,7 @@ extension StageBuilder {
     // MARK: Users
 
     /// An image with a shell gets its users by a script of shell builtins: there is no one program that all images have.
+    ///
     /// In an empty tree the files are written as they are.
     mutating func createUsers(_ accounts: [UserAccount], _ step: Step) {
         guard state.output != nil else {

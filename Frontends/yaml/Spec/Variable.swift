@@ -12,7 +12,9 @@ package struct Variable: Sendable {
     package let place: Place
     package var kind = Kind.string
     package var summary = ""
-    /// What it is when nobody says otherwise; may use other variables. `nil` when there is none.
+    /// What it is when nobody says otherwise; may use other variables.
+    ///
+    /// `nil` when there is none.
     package var defaultText: String?
     package var defaultPlace: Place?
     /// Whether somebody must say.
