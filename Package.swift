@@ -327,7 +327,7 @@ let package = Package(
         tests("FrontendKitTests", ["FrontendKit", "FrontendProtocol", "LLB", "LinuxSystem", "OCI", system]),
         tests("YAMLSpecTests", ["FrontendKit", "FrontendProtocol", "LLB", "LLBMessages", "OCI", "YAMLSpec"]),
         tests("LLBTextTests", ["LLB", "LLBMessages", "LLBText", "OCI"]),
-        tests("ProtocolTests", ["FrontendProtocol", "LLB", "OCI", "ProjectFiles"]),
+        tests("ProtocolTests", ["FrontendProtocol", "LLB", "LinuxSystem", "OCI", "ProjectFiles", system]),
         tests("DockerfileSyntaxTests", ["DockerfileSyntax"]),
         tests(
             "DockerfileConversionTests",

@@ -65,6 +65,20 @@ package struct FrontendResult<Ref: Sendable>: Sendable {
         /// The image config, JSON by the OCI image specification.
         package let config: [UInt8]?
         package let metadata: [String: [UInt8]]
+
+        package init(
+            id: String,
+            platform: Platform?,
+            ref: Ref?,
+            config: [UInt8]?,
+            metadata: [String: [UInt8]]
+        ) {
+            self.id = id
+            self.platform = platform
+            self.ref = ref
+            self.config = config
+            self.metadata = metadata
+        }
     }
 
     /// The frontend's own name and version.
@@ -77,6 +91,18 @@ package struct FrontendResult<Ref: Sendable>: Sendable {
     package let isIndex: Bool
     /// Values about the whole result.
     package let metadata: [String: [UInt8]]
+
+    package init(
+        frontend: Wire.Program,
+        platforms: [PlatformResult],
+        isIndex: Bool,
+        metadata: [String: [UInt8]]
+    ) {
+        self.frontend = frontend
+        self.platforms = platforms
+        self.isIndex = isIndex
+        self.metadata = metadata
+    }
 }
 
 extension FrontendResult {

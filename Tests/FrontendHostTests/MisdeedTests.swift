@@ -7,6 +7,8 @@ import Sandbox
 import Testing
 
 /// Every way a frontend can go wrong, run for real: the code, the words, how long it takes, and that nothing is left.
+///
+/// F101 to F117 of the specification; P-LIFE-09 and P-BOX-03: each run checks that no process is left.
 @Suite(.enabled(if: isRoot, "making sandboxes needs root"), .serialized, .timeLimit(.minutes(2)))
 struct MisdeedTests {
     /// A misdeed and what it must come to.
@@ -57,6 +59,7 @@ struct MisdeedTests {
         try check(expected, try await misbehave(expected.mode, early: true))
     }
 
+    /// P-LIFE-07.
     @Test func `no handshake`() async throws {
         let outcome = try await misbehave("hang-at-start", early: true) {
             $0.handshake = .milliseconds(600)
@@ -68,6 +71,7 @@ struct MisdeedTests {
         #expect(outcome.error?.message.contains("phase handshake") == true)
     }
 
+    /// P-LIFE-01.
     @Test func `a request before the build is refused, and the build goes on`() async throws {
         let outcome = try await misbehave("ask-before-build", early: true)
         #expect(outcome.success != nil, "\(outcome.result)")
@@ -138,11 +142,13 @@ struct MisdeedTests {
         #expect(outcome.bridge.text == (1...30).map { "line \($0)" }.joined(separator: "\n"))
     }
 
+    /// P-LIFE-07.
     @Test func `silence is told about before it ends the build`() async throws {
         let outcome = try await misbehave("hang")
         #expect(outcome.bridge.text.contains("has been silent for 0.4 seconds"))
     }
 
+    /// P-LIFE-10.
     @Test func `a build has a deadline`() async throws {
         let outcome = try await misbehave("hang", deadline: .milliseconds(500))
         try check(Case("", .deadline, "did not finish within 0.5 seconds"), outcome)
@@ -156,6 +162,7 @@ struct MisdeedTests {
         #expect(outcome.bridge.text.contains("more bytes of stderr are not shown"))
     }
 
+    /// P-NOTE-01.
     @Test func `a flood of log messages ends at a limit, not the build`() async throws {
         let outcome = try await misbehave("flood-log")
         #expect(outcome.success != nil, "\(outcome.result)")
@@ -164,6 +171,7 @@ struct MisdeedTests {
         #expect(outcome.bridge.text.contains("floods the log"))
     }
 
+    /// P-MSG-03, P-MSG-04.
     @Test(arguments: ["behave", "unknown-method", "unknown-notification"])
     func `what must not end a build does not`(_ mode: String) async throws {
         let outcome = try await misbehave(mode)
@@ -174,6 +182,7 @@ struct MisdeedTests {
         #expect(!result.isIndex)
     }
 
+    /// P-LLB-05, P-REF-02, P-REF-03.
     @Test(arguments: [
         ("million-operations", "solve: badDefinition"),
         ("broken-definition", "solve: badDefinition"),
@@ -197,6 +206,7 @@ struct MisdeedTests {
         #expect(outcome.bridge.record.released.count == outcome.bridge.record.refCount)
     }
 
+    /// P-ERR-02.
     @Test func `what a frontend says about the build file is the whole error`() async throws {
         let error = try #require(try await misbehave("fail").error)
         #expect(error.code == .buildFailed)
@@ -206,6 +216,7 @@ struct MisdeedTests {
 
     // MARK: After the result
 
+    /// P-LIFE-05.
     @Test(arguments: [
         ("hang-after-result", "did not exit within 0.5 seconds after its result, and was killed"),
         ("exit-3-after-result", "gave its result, but then exited with status 3"),
@@ -223,6 +234,7 @@ struct MisdeedTests {
 
     // MARK: Giving up
 
+    /// P-LIFE-08.
     @Test func `a cancelled build ends soon, even when the frontend does not listen`()
         async throws
     {
@@ -251,6 +263,7 @@ struct MisdeedTests {
 
     // MARK: Attacks
 
+    /// P-BOX-01.
     @Test func `nothing a frontend tries at its sandbox succeeds`() async throws {
         let outcome = try await misbehave("attack")
         let result = try #require(outcome.success, "\(outcome.result)")
