@@ -288,7 +288,11 @@ struct FlawedFrontend {
         case .tellsHost:
             var name = utsname()
             unsafe uname(&name)
-            return [unsafe withUnsafeBytes(of: name.nodename) { unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }]
+            return [
+                unsafe withUnsafeBytes(of: name.nodename) {
+                    unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+                }
+            ]
         case .tellsEnvironment: return [unsafe getenv("LC_ALL").map { unsafe String(cString: $0) } ?? ""]
         default: return [String(repeating: "padding ", count: 60)]
         }

@@ -17,7 +17,9 @@ extension ConformanceCase {
         )
         guard suite != nil, !rules.isEmpty else {
             let suites = Suite.allCases.map(\.rawValue).joined(separator: ", ")
-            throw text.error("\"name\" must begin with a suite (\(suites)) and a slash, and \"rules\" name one at least")
+            throw text.error(
+                "\"name\" must begin with a suite (\(suites)) and a slash, and \"rules\" name one at least"
+            )
         }
         build = try text.word("build") ?? .samples
         work = try text.text("work") ?? work
@@ -31,7 +33,8 @@ extension EngineBehaviour {
     fileprivate init(_ text: CaseText) throws {
         try text.checkNames([
             "protocol", "capabilities", "llb", "members", "answer-members", "limits", "pipe", "write", "read",
-            "blob-frame", "blob", "json", "order", "read-answer", "pad-files", "pad-directories", "pad-build", "pad-messages",
+            "blob-frame", "blob", "json", "order", "read-answer", "pad-files", "pad-directories", "pad-build",
+            "pad-messages",
             "arguments", "close", "pause", "failures",
         ])
         protocolVersions = try text.list("protocol") ?? protocolVersions

@@ -188,7 +188,11 @@ package struct ConformanceRunner: Sendable {
         let plain = try? baseline?.get()
         switch (test.expectation.build, record.answer) {
         case (.result, .failure(let failure)?):
-            throw ConformanceFailure(.refusedBuildFile, rule, "answered \"\(test.work)\" with an error for \(label(sample)): \(shown(failure.message.utf8))")
+            throw ConformanceFailure(
+                .refusedBuildFile,
+                rule,
+                "answered \"\(test.work)\" with an error for \(label(sample)): \(shown(failure.message.utf8))"
+            )
         case (.error, .success?):
             throw ConformanceFailure(.acceptedBuildFile, rule, "answered with a result although \(test.summary)")
         case (.same, _):
@@ -305,7 +309,8 @@ package struct ConformanceRunner: Sendable {
             return (.skipped("\(sample.name).expected.json is missing; --update writes it"), text)
         }
         if expected == text { return (.passed, text) }
-        let deed = "gave another result for \(label(sample)) than \(sample.name).expected.json says: "
+        let deed =
+            "gave another result for \(label(sample)) than \(sample.name).expected.json says: "
             + difference(expected, text)
         return (.failed(ConformanceFailure(.unexpectedResult, "P-DET-01", deed)), text)
     }
@@ -384,7 +389,8 @@ private struct Baselines {
 func difference(_ expected: String, _ found: String) -> String {
     let left = expected.split(separator: "\n", omittingEmptySubsequences: false)
     let right = found.split(separator: "\n", omittingEmptySubsequences: false)
-    let index = zip(left, right).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? min(left.count, right.count)
+    let index =
+        zip(left, right).enumerated().first { $0.element.0 != $0.element.1 }?.offset ?? min(left.count, right.count)
     func line(_ lines: [Substring]) -> String {
         index < lines.count ? "\"\(shown(lines[index].drop { $0 == " " }.utf8))\"" : "the end"
     }

@@ -15,7 +15,7 @@ extension ConformanceSubject {
 }
 
 extension ConformanceRunner {
-    /// Runs a subject with the `kiln-sandbox` beside the running program and a scratch directory that is removed at the end.
+    /// Runs a subject with the `kiln-sandbox` beside the running program, and a scratch directory that is removed.
     package static func run(
         _ subject: ConformanceSubject,
         _ options: ConformanceOptions,

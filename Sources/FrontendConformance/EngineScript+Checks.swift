@@ -76,7 +76,11 @@ extension EngineScript {
         switch answer {
         case .failure(let failure):
             guard failure.message.contains(where: { !$0.isWhitespace }) else {
-                throw ConformanceFailure(.wordless, "P-ERR-02", "answered \"\(test.work)\" with an error without a message")
+                throw ConformanceFailure(
+                    .wordless,
+                    "P-ERR-02",
+                    "answered \"\(test.work)\" with an error without a message"
+                )
             }
             record.answer = .failure(failure)
             return
@@ -97,7 +101,11 @@ extension EngineScript {
 
     func take(build answer: Result<WireObject, ProtocolFailure>) throws {
         if let sample, !sample.isUnknown, !sample.mustFail, let problem = world.badDefinitions.first {
-            throw ConformanceFailure(.badDefinition, "P-LLB-05", "asked for a definition that makes no sense: \(problem)")
+            throw ConformanceFailure(
+                .badDefinition,
+                "P-LLB-05",
+                "asked for a definition that makes no sense: \(problem)"
+            )
         }
         switch answer {
         case .failure(let failure):
@@ -142,7 +150,11 @@ extension EngineScript {
             return ConformanceFailure(.gatewayProtocol, "P-FRAME-02", "speaks BuildKit's gateway protocol (HTTP/2)")
         case .oversize: return ConformanceFailure(.oversize, "P-FRAME-05", violation.message)
         case .frameOrder:
-            return ConformanceFailure(.frameOrder, "P-BLOB-02", "broke the framing of its messages: \(violation.message)")
+            return ConformanceFailure(
+                .frameOrder,
+                "P-BLOB-02",
+                "broke the framing of its messages: \(violation.message)"
+            )
         case .truncated:
             return ConformanceFailure(.frameOrder, "P-FRAME-06", "stopped too early: \(violation.message)")
         case .malformedJSON:

@@ -262,7 +262,11 @@ final class EngineScript {
     }
 
     private func tooEarly(_ deed: String) -> ConformanceFailure {
-        ConformanceFailure(.tooEarly, "P-LIFE-01", "\(deed) before it was asked to \(phase == .start ? "initialize" : "build")")
+        ConformanceFailure(
+            .tooEarly,
+            "P-LIFE-01",
+            "\(deed) before it was asked to \(phase == .start ? "initialize" : "build")"
+        )
     }
 
     /// Answers all that is open, in the order the case wants.

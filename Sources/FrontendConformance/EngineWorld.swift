@@ -7,8 +7,8 @@ internal import OCI
 
 /// What the engine of the tests answers from: a small world in memory, the same at every run.
 ///
-/// Nothing is executed. A name resolves to a digest made from itself, an image holds two files, and a computed tree holds
-/// what its first input holds.
+/// Nothing is executed. A name resolves to a digest made from itself, an image holds two files, and a computed tree
+/// holds what its first input holds.
 struct EngineWorld {
     /// Everything the specification names.
     static let capabilities = [

@@ -107,7 +107,8 @@ struct MessageForm: Sendable {
                 switch byte {
                 case UInt8(ascii: "\""), UInt8(ascii: "\\"): text += [UInt8(ascii: "\\"), byte]
                 case 0x0A: text += Array("\\n".utf8)
-                case 0..<0x20: text += Array((byte < 16 ? "\\u000" : "\\u00").utf8) + Array(String(byte, radix: 16).utf8)
+                case 0..<0x20:
+                    text += Array((byte < 16 ? "\\u000" : "\\u00").utf8) + Array(String(byte, radix: 16).utf8)
                 default: text.append(byte)
                 }
             }

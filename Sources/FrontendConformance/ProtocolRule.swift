@@ -35,7 +35,8 @@ package enum ProtocolRule {
         "P-BLOB-04": "a request whose blob was given up is answered with \"invalidParams\"",
         "P-BLOB-06": "a message's blobs keep the session's limit",
         "P-BLOB-07": "where bytes are meant, a string is accepted too",
-        "P-LIFE-01": "a frontend says nothing before it is asked to initialize, and asks nothing before it is asked to build",
+        "P-LIFE-01":
+            "a frontend says nothing before it is asked to initialize, and asks nothing before it is asked to build",
         "P-LIFE-02": "the engine asks initialize, then build, and both are answered",
         "P-LIFE-03": "a result depends on the two requests and the engine's answers, on nothing around the process",
         "P-LIFE-04": "stdout carries the protocol alone; words for people go to stderr",

@@ -33,7 +33,8 @@ package struct SampleFolder: Sendable {
                 let content = try content(of: name)
             else { return nil }
             var sample = Sample(name: name, content: content)
-            sample.expected = names.contains(name + Self.expectedSuffix) ? try self.content(of: name + Self.expectedSuffix) : nil
+            sample.expected =
+                names.contains(name + Self.expectedSuffix) ? try self.content(of: name + Self.expectedSuffix) : nil
             if names.contains(name + Self.settingsSuffix), let text = try self.content(of: name + Self.settingsSuffix) {
                 try sample.apply(CaseText(text, file: path.appending(name + Self.settingsSuffix).string))
             }

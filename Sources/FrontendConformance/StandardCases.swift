@@ -2,7 +2,7 @@
 
 internal import FrontendProtocol
 
-/// What `kiln frontend test` asks of every frontend; the same stands in `Protocol/conformance/cases`, which a test compares.
+/// What `kiln frontend test` asks of every frontend; a test holds `Protocol/conformance/cases` to be the same.
 extension ConformanceCase {
     /// All of them, in the order they are run.
     package static let standard: [ConformanceCase] =

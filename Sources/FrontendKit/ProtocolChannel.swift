@@ -170,7 +170,9 @@ final class ProtocolChannel: Sendable {
 
     private func nextToSend() -> (Queued, Result<[[UInt8]], ProtocolFailure>)? {
         state.withLock { state in
-            guard !state.queue.isEmpty, state.connection.openCount < state.connection.limits.inFlight else { return nil }
+            guard !state.queue.isEmpty, state.connection.openCount < state.connection.limits.inFlight else {
+                return nil
+            }
             let request = state.queue.removeFirst()
             do throws(ProtocolFailure) {
                 let (id, bytes) = try state.connection.request(request.method, request.params)

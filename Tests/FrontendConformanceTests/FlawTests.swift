@@ -55,7 +55,13 @@ struct FlawTests {
         Find("answers-twice", "stdout-clean/build", .answeredTwice, "P-ID-02", "answered request 2, which is not open"),
         Find("answers-others", "stdout-clean/build", .identifier, "P-ID-01", "answered request 3, which is not open"),
         Find("reuses-numbers", "stdout-clean/build", .identifier, "P-MSG-02", "used the number 1 for two"),
-        Find("ignores-in-flight", "errors/too-many-requests", .tooManyRequests, "P-MSG-08", "more than 1 requests open"),
+        Find(
+            "ignores-in-flight",
+            "errors/too-many-requests",
+            .tooManyRequests,
+            "P-MSG-08",
+            "more than 1 requests open"
+        ),
         Find("expects-order", "framing/reversed-answers", .differs, "P-ID-02", "gave another result"),
         Find("expects-order", "determinism/reversed-answers", .nondeterministic, "P-DET-01", "gave another result"),
         Find("ignores-requests", "compat/unknown-request", .wrongRefusal, "P-MSG-04", "did not answer a request"),

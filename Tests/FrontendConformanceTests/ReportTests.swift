@@ -6,7 +6,9 @@ import Testing
 /// The forms of a report, and what a report says about a whole run.
 @Suite(.enabled(if: isRoot, "making sandboxes needs root"), .timeLimit(.minutes(1)))
 struct ReportTests {
-    @Test func `TAP holds the plan, what passed, what was skipped and why, and what failed with code and rule`() async throws {
+    @Test func `TAP holds the plan, what passed, what was skipped and why, and what failed with code and rule`()
+        async throws
+    {
         let report = try await misbehave(
             "answers-twice",
             cases: ["handshake/current", "errors/frontend-solve-limit", "stdout-clean/build"]

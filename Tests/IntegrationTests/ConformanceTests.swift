@@ -57,7 +57,10 @@ struct ConformanceTests {
         let golden = (report["cases"]?.elements ?? []).filter { $0["name"]?.text == "golden/expected" }
         #expect(!golden.isEmpty)
         for entry in golden {
-            #expect(entry["status"]?.text == "passed", "\(entry["buildFile"]?.text ?? "") \(entry["reason"]?.text ?? "")")
+            #expect(
+                entry["status"]?.text == "passed",
+                "\(entry["buildFile"]?.text ?? "") \(entry["reason"]?.text ?? "")"
+            )
         }
     }
 
