@@ -241,7 +241,9 @@ extension FriendlyDocument {
             }
             named = from
             metadata = MetadataReader(node: result).read()
-            if let platform = result["platform"].flatMap(OperationReader.platform) {
+            if let given = result["platform"], given.isObject {
+                if let platform: Pb_Platform = MessageReader().read(given, "Platform") { terminal.platform = platform }
+            } else if let platform = result["platform"].flatMap(OperationReader.platform) {
                 terminal.platform = platform.message
             }
             if let filters = result["constraints"]?.strings() {

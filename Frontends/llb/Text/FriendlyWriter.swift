@@ -177,6 +177,8 @@ package struct FriendlyWriter {
     }
 
     private func reads(_ json: JSONValue, as message: Pb_Op, _ defaults: WrittenDefaults) -> Bool {
+        // What a list may say twice, an object cannot.
+        guard !json.hasRepeatedMembers else { return false }
         let reading = Reading([])
         var reader = OperationReader(
             Node(value: LocatedValue(json), path: .top, reading: reading),
@@ -238,6 +240,19 @@ package struct FriendlyWriter {
         }
         source.locations = locations
         return try GoForm.json(source, nests: false)
+    }
+}
+
+extension JSONValue {
+    /// Whether some object in it names a member twice.
+    fileprivate var hasRepeatedMembers: Bool {
+        switch self {
+        case .array(let elements): elements.contains(where: \.hasRepeatedMembers)
+        case .object(let members):
+            Set(members.map { Array($0.name.utf8) }).count < members.count
+                || members.contains(where: \.value.hasRepeatedMembers)
+        default: false
+        }
     }
 }
 
