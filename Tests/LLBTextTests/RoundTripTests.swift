@@ -29,7 +29,7 @@ func friendly(_ definition: Definition) throws -> String {
 @Suite struct RoundTripTests {
     @Test(arguments: 0..<20)
     func `random graphs survive the friendly form`(group: UInt64) throws {
-        for seed in group * 100..<(group + 1) * 100 {
+        for seed in group * 25..<(group + 1) * 25 {
             let first = try RandomGraph.definition(seed: seed)
             let text = try friendly(first)
             let second = try definition(of: text)
@@ -40,7 +40,7 @@ func friendly(_ definition: Definition) throws -> String {
 
     @Test(arguments: 0..<20)
     func `random graphs survive dump lines`(group: UInt64) throws {
-        for seed in group * 100..<(group + 1) * 100 {
+        for seed in group * 25..<(group + 1) * 25 {
             let first = try RandomGraph.definition(seed: seed)
             let text = try DumpLines.text(first)
             let second = try definition(of: text)

@@ -199,7 +199,7 @@ extension FriendlyDocument {
             }
             takesPlatform.append(read.takesPlatform)
             let range = member.node.value.range
-            lines.append(reading.position(range.lowerBound).line...reading.position(range.upperBound).line)
+            lines.append(reading.line(of: range.lowerBound)...reading.line(of: range.upperBound))
             assembly.add(
                 Assembly.Entry(
                     name: member.name,

@@ -57,16 +57,23 @@ final class Reading: Sendable {
         }
     }
 
-    /// Line and column of a byte, counted from 1.
-    func position(_ offset: Int) -> (line: Int, column: Int) {
+    /// The line of a byte, counted from 1.
+    func line(of offset: Int) -> Int {
         var (low, high) = (0, lineStarts.count)
         while high - low > 1 {
             let middle = (low + high) / 2
             if lineStarts[middle] <= offset { low = middle } else { high = middle }
         }
+        return low + 1
+    }
+
+    /// Line and column of a byte, counted from 1; takes time in proportion to the line.
+    private func position(_ offset: Int) -> (line: Int, column: Int) {
+        let line = line(of: offset)
+        let start = lineStarts[line - 1]
         // Bytes that continue a character do not count.
-        let before = text[lineStarts[low]..<min(max(offset, lineStarts[low]), text.count)]
-        return (low + 1, 1 + before.count { $0 & 0xC0 != 0x80 })
+        let before = text[start..<min(max(offset, start), text.count)]
+        return (line, 1 + before.count { $0 & 0xC0 != 0x80 })
     }
 
     /// - Throws: What was reported, in the order of the text.
