@@ -2,6 +2,7 @@
 
 internal import Engine
 internal import Glibc
+internal import LLB
 internal import LinuxSystem
 
 /// An error whose text is for the user as it stands.
@@ -28,7 +29,10 @@ struct ExitStatus: Error {
 
     /// Prints an error and gives the status that says whose fault it is.
     static func report(_ error: any Error) -> ExitStatus {
-        let fault = (error as? any FaultClassified)?.fault ?? (error as? any ReportableError)?.fault
+        // A definition that is refused is always somebody's input.
+        let fault =
+            error is LLBError
+            ? .input : (error as? any FaultClassified)?.fault ?? (error as? any ReportableError)?.fault
         writeError("kiln: \(error)\n")
         return switch fault {
         case .input: ExitStatus(code: 1)

@@ -187,7 +187,7 @@ import Testing
     @Test(arguments: [
         ("ssh://git@127.0.0.1/r.git", "SSH"), ("git@127.0.0.1:r.git", "SSH"),
         ("https://127.0.0.1:1/r.git#--upload-pack=touch", "begins with \"-\""),
-        ("https://127.0.0.1:1/r.git#a%0ab", "white space or control"),
+        ("https://127.0.0.1:1/r.git#a%0ab", "names no repository"),
         ("https://127.0.0.1:1/r.git#a..b", "names no branch"),
     ])
     func `addresses that git would misread are refused`(address: String, reason: String) async throws {

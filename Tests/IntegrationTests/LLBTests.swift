@@ -131,7 +131,7 @@ struct LLBTests {
             state: workspace.state
         )
         #expect(
-            targets.outputText == "TARGET      DESCRIPTION\n(default)\nsource\n",
+            targets.outputText == "TARGET     BASE  DESCRIPTION\n(default)\nsource\n",
             "\(targets.outputText)\(targets.error)"
         )
         let check = try await kiln.run("build", "--call", "check", workspace.path("context"), state: workspace.state)

@@ -116,6 +116,7 @@ struct GitProgram: Sendable {
         spec.environment = environment(command)
         spec.network = .host
         spec.hostName = "git"
+        if let tree = command.workTree { spec.workingDirectory = tree }
         for path in Self.systemPaths {
             guard let descriptor = try? Descriptor.open(host: FilePath(path)) else { continue }
             spec.mounts.append(.init(.bind(descriptor), at: path, isReadOnly: true, allowsPrivileges: false))

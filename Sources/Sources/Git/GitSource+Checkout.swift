@@ -40,15 +40,14 @@ extension GitSource {
                 try await checkout.checkOut()
                 try await checkout.finish()
             }
-            let layer = try await stage.commit()
-            await remove(scratch.name)
-            let whole = FileTree(layers: layer.map { [$0] } ?? [])
-            return request.subdirectory.isEmpty ? whole : try await part(request, of: whole)
         } catch {
             await stage.discard()
             await remove(scratch.name)
             throw error
         }
+        await remove(scratch.name)
+        let whole = FileTree(layers: try await stage.commit().map { [$0] } ?? [])
+        return request.subdirectory.isEmpty ? whole : try await part(request, of: whole)
     }
 
     private func remove(_ name: String) async {
@@ -181,6 +180,9 @@ extension GitSource {
                 try await git("read-tree", "--reset", "-u", commit.checksum)
             }
             guard !request.skipsSubmodules, try await hasSubmodules() else { return }
+            // Addresses of submodules may be relative to the repository's own.
+            let own = keepsRepository ? request.shownRemote : request.remote
+            try await git("config", "remote.origin.url", own)
             try await git("submodule", "--quiet", "update", "--init", "--recursive", "--depth=1")
         }
 
@@ -191,7 +193,8 @@ extension GitSource {
         func finish() async throws {
             if keepsRepository {
                 // A login in the address is not for whoever gets the result.
-                try await git("remote", "add", "origin", request.shownRemote)
+                try await git("config", "remote.origin.url", request.shownRemote)
+                try await git("config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
                 try await blocking { [tree] in
                     let repository = try tree.directory(".git")
                     for name in ["FETCH_HEAD", "ORIG_HEAD"] where try repository.statusIfExists(name: name) != nil {
