@@ -25,7 +25,7 @@ let schemaDigests: [String: String] = [
     "kiln-toml": "d1241e38a499ae06fbe66f7c90d0b49632c07d823b2c2dbc7c7e2fe3ee86bae9",
     "lint.params": "6ebb93530d1e67536ba491922ca28fb28db459fe9979cc25a5f6fe8ab04d843e",
     "lint.result": "059eb1ea04e7870b12d325aee280b3d5f0745510371233459eb45b5b681515fa",
-    "llb-friendly": "36389976976b35c0697b1dc8c180ec49beea005502de90a7fd383c09ff969b41",
+    "llb-friendly": "680946b7309b839f6fb4806bdd250bf021a24afd76877e307d898345d5f72b53",
     "llb": "49fa19f05cc02a042aa4b6c9cc935b2e44a24228dd78bedd79fb96297dee2e05",
     "log.params": "3a7a8d9ea15a7c54f40962682ec2af7bf1157aee8b58926b2885d5f4c2b47c90",
     "message": "0349f29f29a3e3f11b9ed96ca2eb2813ac27c1252c671863c333aadd655a065b",
