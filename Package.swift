@@ -120,8 +120,10 @@ let package = Package(
 
         // Owned descriptors, paths anchored at a descriptor, mounts, processes.
         library("LinuxSystem", ["CLinux", system]),
-        // Digest, descriptor, platform, reference, manifest, image config.
-        library("OCI", [crypto]),
+        // The SHA-256 of some bytes as a value; computing it is OCI's, so that what only compares needs no cryptography.
+        library("Digests"),
+        // Descriptor, platform, reference, manifest, image config; making digests.
+        library("OCI", ["Digests", crypto]),
         // .dockerignore-style and shell-style path patterns.
         library("PathPatterns"),
 
@@ -135,7 +137,7 @@ let package = Package(
         // kiln.toml, kiln.lock, frontend.toml, versions, and which frontend a build file gets; no I/O.
         library("ProjectFiles", ["FrontendProtocol", "LinuxSystem", "OCI", "PathPatterns"]),
         // Scheduler over abstract operations; knows no files and no LLB.
-        library("Solver", ["OCI", collections]),
+        library("Solver", ["Digests", collections]),
 
         // MARK: Layer 3: storage, execution, transport
 

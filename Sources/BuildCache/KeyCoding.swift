@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import OCI
+package import OCI
 package import Solver
 
 /// The stored form of a ``KeyDerivation``.
@@ -63,7 +63,8 @@ package enum KeyCoding {
             operation: operation,
             isPersistable: true,
             inputs: inputs,
-            generation: generation
+            generation: generation,
+            hash: .sha256
         )
     }
 
@@ -92,4 +93,9 @@ package enum KeyCoding {
             return Int(exactly: rest.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
         }
     }
+}
+
+extension KeyHash {
+    /// The hash of all keys in a build cache.
+    package static let sha256 = KeyHash { Digest.of($0) }
 }

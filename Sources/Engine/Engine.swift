@@ -58,7 +58,8 @@ public final class Engine: Sendable {
                 cache: cache,
                 solver: Solver(
                     store: cache,
-                    limits: SolverLimits(processorCount: configuration.parallelStepCount)
+                    limits: SolverLimits(processorCount: configuration.parallelStepCount),
+                    hash: .sha256
                 ),
                 launcher: launcher,
                 frontends: FrontendHost(

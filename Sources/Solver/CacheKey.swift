@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import OCI
+package import Digests
 
 /// What decides whether an earlier result may be used: a Merkle hash of an operation and all that flows into it.
 ///
@@ -33,6 +33,16 @@ package struct EdgeKey: Hashable, Sendable {
         self.key = key
         self.output = output
     }
+}
+
+/// The hash that keys are made with: 32 bytes, without collisions anybody can find.
+///
+/// Given from outside, so that the solver builds and is tested without a library of cryptography.
+package struct KeyHash: Sendable {
+    /// The hash of some bytes.
+    package let digest: @Sendable (_ bytes: [UInt8]) -> Digest
+
+    package init(_ digest: @escaping @Sendable (_ bytes: [UInt8]) -> Digest) { self.digest = digest }
 }
 
 /// How a key came about: the operation, and what stood for each input.
@@ -78,7 +88,8 @@ package struct KeyDerivation: Hashable, Sendable {
         operation: Digest,
         isPersistable: Bool,
         inputs: [Input],
-        generation: Digest? = nil
+        generation: Digest? = nil,
+        hash: KeyHash
     ) {
         self.operation = operation
         self.inputs = inputs
@@ -90,18 +101,19 @@ package struct KeyDerivation: Hashable, Sendable {
             }
         }
         self.key = CacheKey(
-            digest: Self.hash(operation: operation, inputs: inputs, generation: generation),
+            digest: hash.digest(Self.hashed(operation, inputs, generation)),
             isPersistable: isPersistable && keysPersist
         )
     }
 
     /// The same derivation for one forced run.
-    func with(generation: Digest) -> KeyDerivation {
+    func with(generation: Digest, hash: KeyHash) -> KeyDerivation {
         KeyDerivation(
             operation: operation,
             isPersistable: key.isPersistable,
             inputs: inputs,
-            generation: generation
+            generation: generation,
+            hash: hash
         )
     }
 
@@ -110,7 +122,7 @@ package struct KeyDerivation: Hashable, Sendable {
     /// Change them when the meaning of a key changes: old records then miss.
     private static let domain = Array("kiln key 1\n".utf8)
 
-    private static func hash(operation: Digest, inputs: [Input], generation: Digest?) -> Digest {
+    private static func hashed(_ operation: Digest, _ inputs: [Input], _ generation: Digest?) -> [UInt8] {
         // Every part has a fixed length or follows a tag, so no two derivations give the same bytes.
         var bytes = domain
         bytes.reserveCapacity(domain.count + 40 + inputs.count * 72)
@@ -138,7 +150,7 @@ package struct KeyDerivation: Hashable, Sendable {
                 bytes.append(0)
             }
         }
-        return Digest.of(bytes)
+        return bytes
     }
 
     private static func append(_ number: UInt64, to bytes: inout [UInt8]) {

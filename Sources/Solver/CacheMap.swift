@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import OCI
+package import Digests
 
 /// What an operation says about when two runs of it give the same result.
 package struct CacheMap: Sendable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import OCI
+package import Digests
 
 /// A result in a store: found, not yet loaded.
 package struct CacheRecord: Hashable, Sendable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import OCI
+package import Digests
 
 /// What an operation can tell, and ask, while it works.
 package struct OperationContext: Sendable {

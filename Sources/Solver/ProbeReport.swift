@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import OCI
+package import Digests
 
 /// One look into the cache for one vertex: enough to say later which part of a key was new.
 package struct ProbeReport: Sendable {

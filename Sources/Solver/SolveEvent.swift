@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import OCI
+package import Digests
 
 /// What a job is told while it is solved.
 package enum SolveEvent: Sendable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import OCI
+internal import Digests
 
 // The pieces of work that run outside of the scheduler's lock.
 extension Solver {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import OCI
+package import Digests
 internal import Synchronization
 
 /// Solves graphs of build operations: runs what must run, once, and takes the rest from the cache.
@@ -17,23 +17,26 @@ package final class Solver: Sendable {
     /// - Parameters:
     ///   - store: Where results are kept between builds.
     ///   - limits: How much runs at once.
+    ///   - hash: Makes keys; every solver over one store must have the same.
     ///   - executor: Where operations run; `nil` = the concurrency pool.
     ///   - generation: Makes the keys of forced runs; it must not give a value twice.
     package init(
         store: any CacheStore,
         limits: SolverLimits,
+        hash: KeyHash,
         executor: (any TaskExecutor)? = nil,
         generation: @escaping @Sendable () -> Digest = Solver.randomGeneration
     ) {
         self.store = store
         self.gate = ResourceGate(limits: limits)
         self.executor = executor
-        scheduler = Mutex(Scheduler(generation: generation))
+        scheduler = Mutex(Scheduler(hash: hash, generation: generation))
     }
 
     /// A digest that nobody made before.
     package static func randomGeneration() -> Digest {
-        Digest.of("\(UInt64.random(in: .min ... .max)) \(UInt64.random(in: .min ... .max))")
+        func word() -> UInt64 { UInt64.random(in: .min ... .max) }
+        return Digest(words: (word(), word(), word(), word()))
     }
 
     // MARK: Jobs

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import OCI
+package import Digests
 
 /// Why a solve did not give a result.
 package struct SolverError: Error, Sendable, CustomStringConvertible {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import OCI
+package import Digests
 
 /// One output of a vertex.
 package struct Edge: Hashable, Sendable {

@@ -9,13 +9,14 @@ import Foundation
 let allowedImports: [String: Set<String>] = [
     "CLinux": [],
     "LinuxSystem": ["CLinux", "SystemPackage"],
-    "OCI": ["Crypto"],
+    "Digests": [],
+    "OCI": ["Crypto", "Digests"],
     "PathPatterns": [],
     "LLBMessages": ["SwiftProtobuf"],
     "LLB": ["Crypto", "LLBMessages", "OCI", "SwiftProtobuf"],
     "FrontendProtocol": ["LLB", "OCI"],
     "ProjectFiles": ["FrontendProtocol", "LinuxSystem", "OCI", "PathPatterns"],
-    "Solver": ["DequeModule", "OCI"],
+    "Solver": ["DequeModule", "Digests"],
     "Archives": ["CArchive", "CZlib", "CZstd", "Crypto", "LinuxSystem", "OCI", "SystemPackage"],
     "ContentStore": ["Crypto", "LinuxSystem", "OCI", "SystemPackage"],
     "Snapshots": [

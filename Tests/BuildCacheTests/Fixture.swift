@@ -85,7 +85,7 @@ final class Fetcher: BlobFetcher {
 }
 
 func derivation(_ name: String) -> KeyDerivation {
-    KeyDerivation(operation: Digest.of(name), isPersistable: true, inputs: [])
+    KeyDerivation(operation: Digest.of(name), isPersistable: true, inputs: [], hash: .sha256)
 }
 
 func key(_ name: String) -> CacheKey { derivation(name).key }

@@ -234,7 +234,7 @@ import Testing
                 vertices.append(Vertex(digest: Digest.of(name), operation: step, inputs: inputs))
             }
             let graph = try VertexGraph(vertices)
-            let solver = Solver(store: process.cache, limits: SolverLimits(processorCount: 2))
+            let solver = Solver(store: process.cache, limits: SolverLimits(processorCount: 2), hash: .sha256)
             let tree = try await solver.withJob { job in
                 let edge = Edge(vertex: Digest.of("c"), output: 0)
                 return try await solver.solve(graph, edge, job: job) as? FileTree

@@ -159,7 +159,8 @@ import Testing
                 KeyDerivation.Input(origin: .key(edge), selector: Digest.of("s")),
                 KeyDerivation.Input(origin: .content(Digest.of("c")), selector: nil),
             ],
-            generation: Digest.of("g")
+            generation: Digest.of("g"),
+            hash: .sha256
         )
         let bytes = KeyCoding.encode(derivation)
         #expect(KeyCoding.decode(bytes) == derivation)

@@ -85,6 +85,7 @@ struct Simulation {
                 processorCount: Int.random(in: 1...2, using: &random),
                 networkCount: 1
             ),
+            hash: KeyHash { Digest.of($0) },
             executor: executor,
             generation: { Digest.of("\(seed) \(numbers.add(1))") }
         )

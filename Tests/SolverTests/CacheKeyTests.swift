@@ -15,7 +15,8 @@ import Testing
             operation: Digest.of(operation),
             isPersistable: true,
             inputs: inputs,
-            generation: generation.map { Digest.of($0) }
+            generation: generation.map { Digest.of($0) },
+            hash: .sha256
         )
     }
 
@@ -78,7 +79,7 @@ import Testing
         let bound = derivation("op", [input("a", persistable: false)])
         #expect(!bound.key.isPersistable)
         #expect(derivation("op", [content("a")]).key.isPersistable)
-        let own = KeyDerivation(operation: Digest.of("op"), isPersistable: false, inputs: [])
+        let own = KeyDerivation(operation: Digest.of("op"), isPersistable: false, inputs: [], hash: .sha256)
         #expect(!own.key.isPersistable)
     }
 }

@@ -121,7 +121,7 @@ func edge(_ name: String, _ output: Int = 0) -> Edge {
 
 extension Solver {
     convenience init(_ store: any CacheStore = MemoryCacheStore(), processors: Int = 4) {
-        self.init(store: store, limits: SolverLimits(processorCount: processors))
+        self.init(store: store, limits: SolverLimits(processorCount: processors), hash: .sha256)
     }
 
     /// Solves in a job of its own and gives the text.
@@ -170,4 +170,8 @@ final class Barrier: Sendable {
             if isThere { continuation.resume() }
         }
     }
+}
+
+extension KeyHash {
+    static let sha256 = KeyHash { Digest.of($0) }
 }

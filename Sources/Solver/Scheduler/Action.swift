@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import OCI
+internal import Digests
 
 /// Names one piece of work of one vertex.
 struct WorkTicket: Hashable, Sendable {

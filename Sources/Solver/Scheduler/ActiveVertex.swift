@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import OCI
+internal import Digests
 
 /// What makes two vertices one while jobs run.
 struct ActiveIdentity: Hashable {

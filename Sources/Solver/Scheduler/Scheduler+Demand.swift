@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import OCI
+internal import Digests
 
 // Who wants what of whom. A vertex works only while somebody holds its key or its result.
 extension Scheduler {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import OCI
+internal import Digests
 
 /// Bytes of logs kept of one vertex for jobs that join later; what goes beyond is passed on and not kept.
 let replayByteLimit = 4 << 20

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import OCI
+internal import Digests
 
 /// What the scheduler keeps of an open job.
 struct JobState {
@@ -62,7 +62,7 @@ extension Scheduler {
                 links.append(ActiveVertex.Link(source: source.number, output: input.output))
                 variants.append(source.identity.variant)
             }
-            let identity = Self.identity(vertex, variants, job)
+            let identity = self.identity(vertex, variants, job)
             let active: ActiveVertex
             if let number = identities[identity], let known = vertices[number] {
                 active = known
@@ -82,7 +82,7 @@ extension Scheduler {
         return last
     }
 
-    private static func identity(
+    private func identity(
         _ vertex: Vertex,
         _ variants: [Digest?],
         _ job: Int
@@ -95,7 +95,7 @@ extension Scheduler {
         let text =
             "\(vertex.ignoresCache) \(vertex.isPrivate ? job : 0) "
             + variants.map { $0?.hex ?? "-" }.joined(separator: " ")
-        return ActiveIdentity(digest: vertex.digest, variant: Digest.of(text))
+        return ActiveIdentity(digest: vertex.digest, variant: hash.digest(Array(text.utf8)))
     }
 
     // MARK: Waiting

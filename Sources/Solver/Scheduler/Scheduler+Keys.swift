@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import OCI
+internal import Digests
 
 // Finding the primary key of a vertex.
 //
@@ -78,7 +78,8 @@ extension Scheduler {
         return KeyDerivation(
             operation: map.digest,
             isPersistable: map.isPersistable,
-            inputs: inputs
+            inputs: inputs,
+            hash: hash
         )
     }
 
@@ -192,7 +193,7 @@ extension Scheduler {
     mutating func applyAlternatives(_ digests: [Digest], to active: ActiveVertex) {
         guard active.keyPhase == .askingAlternatives, let map = active.map else { return }
         let derivations = digests.map {
-            KeyDerivation(operation: $0, isPersistable: map.isPersistable, inputs: [])
+            KeyDerivation(operation: $0, isPersistable: map.isPersistable, inputs: [], hash: hash)
         }
         active.derivations.append(contentsOf: derivations)
         if derivations.isEmpty {
@@ -207,7 +208,7 @@ extension Scheduler {
         // Keys are found in the order of their strength: the last one is met by the most ways.
         guard var primary = active.derivations.last else { return }
         if isForced(active) {
-            primary = primary.with(generation: generation())
+            primary = primary.with(generation: generation(), hash: hash)
             active.derivations.append(primary)
         }
         keyed(active, ActiveVertex.Key(primary: primary.key, isKnown: false))

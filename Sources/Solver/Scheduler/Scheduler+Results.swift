@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import OCI
+internal import Digests
 
 // Getting the result of a vertex whose key is known: load it, wait for a twin, or execute.
 extension Scheduler {

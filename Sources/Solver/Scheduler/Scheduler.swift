@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import DequeModule
-internal import OCI
+internal import Digests
 
 /// What is active, who wants it, and what to do next: the solver's state, without any I/O of its own.
 ///
@@ -23,10 +23,14 @@ struct Scheduler {
     var actions: [Action] = []
     private var queue: Deque<Int> = []
     private var lastNumber = 0
+    let hash: KeyHash
     /// Makes the keys of forced runs.
     let generation: @Sendable () -> Digest
 
-    init(generation: @escaping @Sendable () -> Digest) { self.generation = generation }
+    init(hash: KeyHash, generation: @escaping @Sendable () -> Digest) {
+        self.hash = hash
+        self.generation = generation
+    }
 
     /// What the caller must do now, in order.
     mutating func takeActions() -> [Action] {

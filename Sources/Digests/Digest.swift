@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Crypto
-
 /// The SHA-256 of some bytes, written `sha256:` and 64 hexadecimal digits.
 ///
 /// SHA-256 is the only algorithm that names content in Kiln's store; a source that is checked by another one is checked
@@ -59,19 +57,6 @@ public struct Digest: Hashable, Sendable {
         }
         words = (word(0), word(1), word(2), word(3))
     }
-
-    /// The digest of some bytes.
-    public static func of(_ bytes: some Sequence<UInt8>) -> Digest {
-        var hasher = Digester()
-        let result: Void? = bytes.withContiguousStorageIfAvailable { buffer in
-            unsafe hasher.update(UnsafeRawBufferPointer(buffer))
-        }
-        if result == nil { hasher.update(Array(bytes)) }
-        return hasher.finish()
-    }
-
-    /// The digest of a text's UTF-8.
-    public static func of(_ text: String) -> Digest { of(Array(text.utf8)) }
 
     /// The 64 hexadecimal digits.
     public var hex: String {
@@ -148,34 +133,5 @@ extension Digest: Codable {
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(description)
-    }
-}
-
-/// Computes a ``Digest`` from bytes that come piece by piece.
-public struct Digester: Sendable {
-    private var hasher = SHA256()
-
-    /// Reads the text form.
-    public init() {}
-
-    /// Adds bytes.
-    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        unsafe hasher.update(bufferPointer: bytes)
-    }
-
-    /// Adds bytes.
-    public mutating func update(_ bytes: [UInt8]) {
-        unsafe bytes.withUnsafeBytes { unsafe hasher.update(bufferPointer: $0) }
-    }
-
-    /// Adds the UTF-8 of a text.
-    public mutating func update(_ text: String) { update(Array(text.utf8)) }
-
-    /// The digest of all bytes added so far; more may follow.
-    public func finish() -> Digest {
-        guard let digest = Digest(sha256: hasher.finalize()) else {
-            preconditionFailure("SHA-256 has 32 bytes")
-        }
-        return digest
     }
 }
