@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import OCI
+internal import OCI
 package import Solver
 
 /// The stored form of a ``KeyDerivation``.

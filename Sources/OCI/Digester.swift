@@ -3,9 +3,9 @@
 internal import Crypto
 @_exported public import Digests
 
-extension Digest {
+extension Digests.Digest {
     /// The digest of some bytes.
-    public static func of(_ bytes: some Sequence<UInt8>) -> Digest {
+    public static func of(_ bytes: some Sequence<UInt8>) -> Digests.Digest {
         var hasher = Digester()
         let result: Void? = bytes.withContiguousStorageIfAvailable { buffer in
             unsafe hasher.update(UnsafeRawBufferPointer(buffer))
@@ -15,7 +15,7 @@ extension Digest {
     }
 
     /// The digest of a text's UTF-8.
-    public static func of(_ text: String) -> Digest { of(Array(text.utf8)) }
+    public static func of(_ text: String) -> Digests.Digest { of(Array(text.utf8)) }
 }
 
 /// Computes a ``Digest`` from bytes that come piece by piece.
@@ -39,8 +39,8 @@ public struct Digester: Sendable {
     public mutating func update(_ text: String) { update(Array(text.utf8)) }
 
     /// The digest of all bytes added so far; more may follow.
-    public func finish() -> Digest {
-        guard let digest = Digest(sha256: hasher.finalize()) else {
+    public func finish() -> Digests.Digest {
+        guard let digest = Digests.Digest(sha256: hasher.finalize()) else {
             preconditionFailure("SHA-256 has 32 bytes")
         }
         return digest
