@@ -236,7 +236,7 @@ final class BuildBridge: FrontendBridge {
     }
 
     private func resolveImage(_ query: Wire.ResolveSource) async throws -> ResolvedSource {
-        return try await events.withStep(
+        try await events.withStep(
             query.logName ?? "[internal] load metadata for \(query.identifier)"
         ) { _ in
             let found = try await images.find(

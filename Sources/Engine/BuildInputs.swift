@@ -11,9 +11,11 @@ internal import SystemPackage
 /// What a request gives a build: what its session offers, the build file, the options for the frontend.
 struct BuildInputs {
     let session: BuildSession
-    /// The images this build uses; those that options name are found already.
     /// What sources mean in the project.
     let pins: SourcePins
+    /// The images this build uses.
+    ///
+    /// Those that options name are found already.
     let images: BuildImages
     /// Options as BuildKit's frontends know them.
     let options: [String: String]

@@ -98,8 +98,9 @@ package struct ProjectError: Error, Sendable, Hashable, CustomStringConvertible,
         return position.column > 0 ? "\(file):\(position)" : "\(file):\(position.line)"
     }
 
-    /// Code, place and sentence: `F201 Buildfile:1: cannot parse …`. A place that the sentence begins with is not said
-    /// twice; errors without a number have none.
+    /// Code, place and sentence, as in `F201 Buildfile:1: cannot parse …`.
+    ///
+    /// A place that the sentence begins with is not said twice; errors without a number have none.
     package var description: String {
         let number = code.rawValue.hasPrefix("F2") ? code.rawValue + " " : ""
         guard let place, !message.hasPrefix(place) else { return number + message }

@@ -72,7 +72,7 @@ struct DirectiveVectorTests {
     }
 }
 
-/// `Protocol/vectors/treehash`
+/// The vectors of `Protocol/vectors/treehash`.
 struct TreeHashVectorTests {
     private struct Tree: Decodable {
         struct File: Decodable {

@@ -4,7 +4,7 @@ import OCI
 import ProjectFiles
 import Testing
 
-/// `Protocol/vectors/resolve`
+/// The vectors of `Protocol/vectors/resolve`.
 struct ResolveVectorTests {
     static let bundled = [
         "dockerfile": SemanticVersion(1, 20, 0), "yaml": SemanticVersion(1, 0, 0), "llb": SemanticVersion(1, 0, 0),

@@ -4,7 +4,7 @@ import Foundation
 import ProjectFiles
 import Testing
 
-/// `Protocol/vectors/semver`
+/// The vectors of `Protocol/vectors/semver`.
 struct VersionVectorTests {
     private struct Version: Decodable {
         let version: String

@@ -18,7 +18,9 @@ final class SourceRecord: Sendable {
         }
     }
 
-    /// Notes what a tag was for one platform. Within a build a tag means one digest: the first one counts.
+    /// Notes what a tag was for one platform.
+    ///
+    /// Within a build a tag means one digest: the first one counts.
     func add(_ image: ResolvedImage, as key: SourceKey) {
         entries.withLock { entries in
             var platforms: [String: Digest] = [:]

@@ -58,7 +58,9 @@ extension LockFile {
         }
     }
 
-    /// Permissions are read together: they stand on one line. What was added later is written only where it is asked for.
+    /// Permissions are read together: they stand on one line.
+    ///
+    /// What was added later is written only where it is asked for.
     private func line(_ grant: Grant) -> String {
         func list(_ texts: [String]) -> String {
             "[" + Set(texts).sorted().map(jsonString).joined(separator: ", ") + "]"

@@ -87,8 +87,9 @@ package struct ProjectFile: Sendable, Hashable {
     package var imagePlatforms: [Platform] { platforms.filter { $0.os != "darwin" } }
 }
 
-/// Where packages may come from instead, and whose signatures they need. In `kiln.toml` and in the user's own
-/// configuration.
+/// Where packages may come from instead, and whose signatures they need.
+///
+/// Stands in `kiln.toml` and in the user's own configuration.
 package struct OriginRules: Sendable, Hashable {
     /// `[[mirror]]`: changes where something comes from, never what it is.
     package struct Mirror: Sendable, Hashable {
@@ -97,7 +98,7 @@ package struct OriginRules: Sendable, Hashable {
         package let target: String
     }
 
-    /// `[trust."…"]`
+    /// What a `[trust."…"]` table says.
     package struct Trust: Sendable, Hashable {
         package let match: String
         /// Public ed25519 keys, as written.

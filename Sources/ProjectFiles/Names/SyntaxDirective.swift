@@ -8,7 +8,9 @@ internal import OCI
 /// `# key = value`, of which the first that is none ends the search; then the same with `//`; then a JSON object with a
 /// string member `syntax`.
 package struct SyntaxDirective: Sendable, Hashable {
-    /// The reference: the value up to its first space. May be empty: a value of spaces is found, and is no reference.
+    /// The reference: the value up to its first space.
+    ///
+    /// May be empty: a value of spaces is found, and is no reference.
     package let reference: String
     /// The whole value; handed to the frontend, never used to find it.
     package let commandLine: String

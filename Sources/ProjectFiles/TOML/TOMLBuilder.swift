@@ -40,7 +40,9 @@ final class TOMLTableBuilder {
         entries[key] = entry
     }
 
-    /// The table as a value. Its nesting is bounded by the reader.
+    /// The table as a value.
+    ///
+    /// Its nesting is bounded by the reader.
     func finish() -> ConfigTable {
         ConfigTable(
             members: keys.compactMap { key, offset in

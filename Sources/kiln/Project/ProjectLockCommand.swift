@@ -8,7 +8,7 @@ internal import OCI
 internal import ProjectFiles
 internal import SystemPackage
 
-/// `kiln lock`
+/// The command `kiln lock`.
 struct ProjectLockCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lock",

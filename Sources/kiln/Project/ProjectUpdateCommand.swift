@@ -8,7 +8,7 @@ internal import OCI
 internal import ProjectFiles
 internal import SystemPackage
 
-/// `kiln update`
+/// The command `kiln update`.
 struct ProjectUpdateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "update",
