@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FrontendProtocol
+
 /// Fields of one comma-separated line, where a double-quoted field may hold commas and `""` stands for a quote, as
 /// `docker buildx` reads its options (RFC 4180).
 ///
@@ -37,28 +39,9 @@ func keyAndValue(_ text: String) -> (key: String, value: String?) {
 
 /// The word of `choices` that is nearest to a mistyped one, when it is near enough to be meant.
 func nearest(to word: String, in choices: some Sequence<String>) -> String? {
-    let ranked = choices.map { ($0, editDistance(word.lowercased(), $0.lowercased())) }
+    let ranked = choices.map { ($0, editDistance(Array(word.lowercased()), Array($0.lowercased()))) }
     guard let best = ranked.min(by: { $0.1 < $1.1 }), best.1 <= max(1, word.count / 3) else {
         return nil
     }
     return best.0
-}
-
-private func editDistance(_ left: String, _ right: String) -> Int {
-    let right = Array(right)
-    var row = Array(0...right.count)
-    for (index, character) in left.enumerated() {
-        var diagonal = row[0]
-        row[0] = index + 1
-        for column in right.indices {
-            let above = row[column + 1]
-            row[column + 1] = min(
-                above + 1,
-                row[column] + 1,
-                diagonal + (character == right[column] ? 0 : 1)
-            )
-            diagonal = above
-        }
-    }
-    return row[right.count]
 }

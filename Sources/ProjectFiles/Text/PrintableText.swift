@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FrontendProtocol
+
 /// A text from outside as a message may show it: at most `limit` scalars, control characters as `?`.
 func shown(_ text: some StringProtocol, limit: Int = 200) -> String {
     var result = String.UnicodeScalarView()
@@ -33,17 +35,4 @@ func nearestWord(to written: String, among words: some Sequence<String>) -> Stri
         best = (distance, word)
     }
     return best?.word
-}
-
-private func editDistance(_ left: [Unicode.Scalar], _ right: [Unicode.Scalar]) -> Int {
-    var previous = Array(0...right.count)
-    for (row, scalar) in left.enumerated() {
-        var current = [row + 1]
-        for (column, other) in right.enumerated() {
-            let replaced = previous[column] + (scalar == other ? 0 : 1)
-            current.append(min(replaced, previous[column + 1] + 1, current[column] + 1))
-        }
-        previous = current
-    }
-    return previous[right.count]
 }
