@@ -36,7 +36,7 @@ final class BuildImages: Sendable {
         pins: SourcePins = SourcePins()
     ) {
         images = ImageSource(
-            client: services.registry,
+            client: pins.isOffline ? services.registry.offline() : services.registry,
             snapshots: services.snapshots,
             metadata: RememberedFacts(cache: services.cache),
             progress: progress

@@ -16,6 +16,7 @@ package final class RegistryClient: Sendable {
     let session: RegistrySession
     let transfers = SharedTransfers()
     let gate: TransferGate
+    private let isOffline: Bool
 
     package init(
         configuration: RegistryConfiguration = RegistryConfiguration(),
@@ -25,7 +26,19 @@ package final class RegistryClient: Sendable {
         self.content = content
         session = RegistrySession(configuration: configuration)
         gate = TransferGate(limit: max(1, configuration.transferCountMax))
+        isOffline = false
     }
+
+    private init(offline other: RegistryClient) {
+        configuration = other.configuration
+        content = other.content
+        session = other.session
+        gate = other.gate
+        isOffline = true
+    }
+
+    /// The same for builds that may not use a network: what the store lacks is `unavailable`, and nothing is asked for.
+    package func offline() -> RegistryClient { RegistryClient(offline: self) }
 
     /// Ends all connections and returns when they are closed; calls that run fail.
     ///
@@ -40,6 +53,12 @@ package final class RegistryClient: Sendable {
         to undertaking: @autoclosure () -> String,
         _ body: (Endpoint) async throws -> Value
     ) async throws -> Value {
+        if isOffline {
+            throw RegistryError(
+                .unavailable,
+                "cannot \(undertaking()): it is not in the store, and this build is offline"
+            )
+        }
         let endpoints = configuration.pullEndpoints(repository)
         for endpoint in endpoints.dropLast() {
             do {

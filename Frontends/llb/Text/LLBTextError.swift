@@ -60,9 +60,11 @@ func nearest(to word: String, in choices: some Sequence<String>) -> String? {
     return best?.word
 }
 
-/// A suggestion as the end of a sentence; empty when nothing is near.
+/// A suggestion as the end of a sentence: the word that was meant, or all that are allowed when none is near.
 func suggestion(for word: String, in choices: some Sequence<String>) -> String {
-    nearest(to: word, in: choices).map { "; did you mean \"\($0)\"?" } ?? ""
+    if let meant = nearest(to: word, in: choices) { return "; did you mean \"\(meant)\"?" }
+    let allowed = choices.sorted().joined(separator: ", ")
+    return allowed.isEmpty ? "" : "; allowed are \(allowed)"
 }
 
 /// How many characters must be added, left out, changed or swapped with a neighbour.

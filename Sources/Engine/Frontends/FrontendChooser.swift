@@ -233,24 +233,8 @@ struct FrontendChooser: Sendable {
         case .host: return .host
         case .image(let reference):
             return try await events.withStep("[internal] load frontend runtime \(reference)") { _ in
-                let found = try await images.find(
-                    "docker-image://\(reference)",
-                    attributes: [:],
-                    platform: Platform.host.normalized
-                )
-                var layers: [Directory] = []
-                for layer in found.tree().layers.reversed() { layers.append(try await layer.directory()) }
-                return .root(layers + [try await blocking { [services] in try services.mountPoints() }])
+                try await services.frontendRuntime(reference, images)
             }
         }
-    }
-}
-
-extension EngineServices {
-    /// A directory with nothing but the places where a frontend's mounts go, for runtimes that lack some.
-    fileprivate func mountPoints() throws -> Directory {
-        let directory = try state.root.makeDirectories("cache/frontend-root", mode: 0o755)
-        for name in FrontendProgram.rootMountPoints { _ = try directory.makeDirectories(name, mode: 0o755) }
-        return directory
     }
 }

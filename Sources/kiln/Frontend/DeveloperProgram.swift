@@ -11,37 +11,51 @@ internal import SystemPackage
 
 /// The frontend behind a command line: a package's directory, an executable file, or one with arguments.
 ///
-/// Blocks.
-func developerProgram(_ words: [String]) throws -> FrontendProgram {
+/// A package that runs in an image has it pulled into the state directory.
+func developerProgram(_ words: [String], _ state: StateOptions) async throws -> FrontendProgram {
     guard let first = words.first else { throw UsageError("name a frontend: a package or an executable file") }
     let path = FilePath(first)
-    if (try? Directory(host: path)) != nil {
-        let package = try FrontendPackage(developing: path)
-        let manifest = package.manifest
-        if case .image = manifest.runtime {
-            throw UsageError("cannot run \(first) alone: its runtime is an image; use kiln build --frontend ./\(first)")
+    let package = try await blocking {
+        (try? Directory(host: path)) == nil ? nil : try FrontendPackage(developing: path)
+    }
+    guard let package else {
+        do {
+            return try await blocking { try commandProgram(path, arguments: Array(words.dropFirst())) }
+        } catch {
+            throw UsageError("cannot use the frontend \(first): \(error)")
         }
-        return FrontendProgram(
-            name: manifest.name.text,
-            version: manifest.version.description,
-            content: .package(directory: package.directory, arguments: manifest.argv + words.dropFirst()),
-            runtime: manifest.runtime == .host ? .host : .none,
-            memoryByteLimit: manifest.memoryLimit
-        )
     }
-    do {
-        guard words.count > 1 else { return try FrontendProgram(file: path) }
-        // A command with arguments runs as a package made of its directory.
-        let name = path.lastComponent?.string ?? first
-        let directory = path.removingLastComponent()
-        return FrontendProgram(
-            name: name,
-            content: .package(directory: directory.isEmpty ? "." : directory, arguments: [name] + words.dropFirst()),
-            runtime: .host
-        )
-    } catch {
-        throw UsageError("cannot use the frontend \(first): \(error)")
+    let manifest = package.manifest
+    return FrontendProgram(
+        name: manifest.name.text,
+        version: manifest.version.description,
+        content: .package(directory: package.directory, arguments: manifest.argv + words.dropFirst()),
+        runtime: try await developerRuntime(manifest.runtime, state),
+        memoryByteLimit: manifest.memoryLimit
+    )
+}
+
+private func developerRuntime(
+    _ runtime: FrontendManifest.Runtime,
+    _ state: StateOptions
+) async throws -> FrontendProgram.Runtime {
+    switch runtime {
+    case .package: .none
+    case .host: .host
+    case .image(let reference): try await withEngine(state) { try await $0.frontendRuntime(reference) }
     }
+}
+
+/// An executable file; with arguments it runs as a package made of its directory. Blocks.
+private func commandProgram(_ path: FilePath, arguments: [String]) throws -> FrontendProgram {
+    guard !arguments.isEmpty else { return try FrontendProgram(file: path) }
+    let name = path.lastComponent?.string ?? path.string
+    let directory = path.removingLastComponent()
+    return FrontendProgram(
+        name: name,
+        content: .package(directory: directory.isEmpty ? "." : directory, arguments: [name] + arguments),
+        runtime: .host
+    )
 }
 
 /// What tools that play an engine call themselves.

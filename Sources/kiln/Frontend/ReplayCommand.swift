@@ -28,11 +28,12 @@ struct FrontendReplayCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How many seconds it may take.", valueName: "seconds"))
     var timeout = 60
 
+    @OptionGroup var state: StateOptions
+
     func run() async throws {
         let words = command.first == "--" ? Array(command.dropFirst()) : command
-        let (program, session) = try await blocking { [trace] in
-            (try developerProgram(words), try RecordedSession(directory: FilePath(trace)))
-        }
+        let program = try await developerProgram(words, state)
+        let session = try await blocking { [trace] in try RecordedSession(directory: FilePath(trace)) }
         let replay = SessionReplay(session)
         let outcome = await Interruption.run {
             try await FrontendHost.withStandalone(engine: toolProgram) { host in

@@ -29,6 +29,8 @@ struct FrontendRunCommand: AsyncParsableCommand {
     @Option(name: .customLong("opt"), help: ArgumentHelp("An option of the build.", valueName: "key=value"))
     var options: [String] = []
 
+    @OptionGroup var state: StateOptions
+
     @Argument(
         parsing: .captureForPassthrough,
         help: ArgumentHelp("The frontend: a package, or an executable with its arguments.", valueName: "command")
@@ -49,8 +51,8 @@ struct FrontendRunCommand: AsyncParsableCommand {
             options: named,
             workerPlatforms: [Platform.host.normalized]
         )
-        let outcome = await Interruption.run {
-            let program = try await blocking { try developerProgram(words) }
+        let outcome = await Interruption.run { [state] in
+            let program = try await developerProgram(words, state)
             try await FrontendHost.withStandalone(engine: toolProgram) { host in
                 try await host.withProcess(program) { process in
                     try await blocking {

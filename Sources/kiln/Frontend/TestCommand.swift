@@ -57,15 +57,15 @@ struct FrontendTestCommand: AsyncParsableCommand {
     @Flag(help: "Write what the builds come to as the expected results.")
     var update = false
 
+    @OptionGroup var state: StateOptions
+
     func validate() throws {
         guard (1...10_000).contains(runs) else { throw ValidationError("--runs must be from 1 to 10000") }
     }
 
     func run() async throws {
-        let (program, folder) = try await blocking { [path, tests] in
-            let found = try TestedFrontend(path)
-            return (found.program, SampleFolder(tests.map { FilePath($0) } ?? found.tests))
-        }
+        let program = try await developerProgram([path], state)
+        let folder = SampleFolder(testsFolder)
         var options = ConformanceOptions()
         options.suites = suites.isEmpty ? nil : Set(suites)
         options.caseNames = caseNames.isEmpty ? nil : Set(caseNames)
@@ -90,6 +90,14 @@ struct FrontendTestCommand: AsyncParsableCommand {
                 + "\(found.passedCount) passed, \(found.failures.count) failed, \(found.skippedCount) skipped\n"
         )
         if !remaining(found).isEmpty { throw ExitStatus(code: 1) }
+    }
+
+    /// Where the build files stand: beside `frontend.toml`, or beside the executable file.
+    private var testsFolder: FilePath {
+        if let tests { return FilePath(tests) }
+        let path = FilePath(path)
+        let isPackage = (try? Directory(host: path)) != nil
+        return (isPackage ? path : path.removingLastComponent()).appending("tests")
     }
 
     /// Failures that `--update` does not put right.
@@ -122,47 +130,4 @@ struct FrontendTestCommand: AsyncParsableCommand {
 
 extension CaseTextError: ReportableError {
     var fault: Fault { .input }
-}
-
-/// The frontend that a path names, and where its build files to test with stand.
-private struct TestedFrontend {
-    let program: FrontendProgram
-    let tests: FilePath
-
-    /// Blocks.
-    init(_ path: String) throws {
-        let file = FilePath(path)
-        if (try? Directory(host: file)) != nil {
-            let manifestPath = file.appending(FrontendManifest.fileName)
-            let bytes = try readFile(manifestPath.string, what: "the frontend's manifest")
-            let manifest = try FrontendManifest(toml: bytes, file: manifestPath.string)
-            guard let subtree = manifest.subtree(for: Platform.host) else {
-                throw UsageError("\(manifest.name) has nothing for \(Platform.host.normalized)")
-            }
-            let runtime: FrontendProgram.Runtime
-            switch manifest.runtime {
-            case .package: runtime = .none
-            case .host: runtime = .host
-            case .image(let reference):
-                throw UsageError(
-                    "\(manifest.name) runs in the image \(reference), which this command does not fetch; "
-                        + "test it with runtime = \"host\""
-                )
-            }
-            program = FrontendProgram(
-                name: manifest.name.description,
-                version: manifest.version.description,
-                content: .package(
-                    directory: subtree.isEmpty ? file : file.appending(subtree),
-                    arguments: manifest.argv
-                ),
-                runtime: runtime,
-                memoryByteLimit: manifest.memoryLimit
-            )
-            tests = file.appending("tests")
-        } else {
-            program = try FrontendProgram(file: file)
-            tests = file.removingLastComponent().appending("tests")
-        }
-    }
 }
