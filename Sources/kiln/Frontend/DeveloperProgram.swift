@@ -46,7 +46,9 @@ private func developerRuntime(
     }
 }
 
-/// An executable file; with arguments it runs as a package made of its directory. Blocks.
+/// An executable file; with arguments it runs as a package made of its directory.
+///
+/// Blocks.
 private func commandProgram(_ path: FilePath, arguments: [String]) throws -> FrontendProgram {
     guard !arguments.isEmpty else { return try FrontendProgram(file: path) }
     let name = path.lastComponent?.string ?? path.string
