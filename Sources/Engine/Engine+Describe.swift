@@ -14,6 +14,8 @@ public enum BuildQuestion: String, Sendable, Hashable, CaseIterable {
     case lint
     /// The graph it makes for the first platform.
     case graph
+    /// Its text in the usual form.
+    case format
 }
 
 /// The answer to a ``BuildQuestion``.
@@ -26,6 +28,8 @@ public enum BuildDescription: Sendable, Hashable {
     case lint(LintFindings)
     /// A `pb.Definition`; empty for the empty tree.
     case graph([UInt8])
+    /// The whole build file in its usual form.
+    case formatted([UInt8])
 }
 
 extension Engine {
@@ -61,6 +65,7 @@ extension Build {
             case .targets: return .targets(try await ask(TargetsDescription.self))
             case .outline: return .outline(try await ask(OutlineDescription.self))
             case .lint: return .lint(try await ask(LintFindings.self))
+            case .format: return .formatted(try await ask(Wire.Formatted.self).content)
             case .graph:
                 guard let wire = try await ask(Wire.Converted.self).definition else { return .graph([]) }
                 let definition = try LLB.Definition(wire)

@@ -92,6 +92,7 @@ extension EngineScript {
             case .describeOutline: _ = try Wire.Describe<OutlineDescription>.answer(members)
             case .lint: _ = try Wire.Describe<LintFindings>.answer(members)
             case .convert: _ = try Wire.Describe<Wire.Converted>.answer(members)
+            case .format: _ = try Wire.Describe<Wire.Formatted>.answer(members)
             default: break
             }
         } catch {

@@ -75,8 +75,8 @@ final class RequestHandler<Bridge: FrontendBridge>: Sendable {
         case .resolveSource:
             return try await bridge.resolveSource(Wire.ResolveSource(params: params)).members
         case .frontendSolve: return try await solve(Wire.SolveFrontend(params: params)).members
-        case .initialize, .build, .describeTargets, .describeOutline, .lint, .convert, .cancel, .log, .diagnostic,
-            .progress:
+        case .initialize, .build, .describeTargets, .describeOutline, .lint, .convert, .format, .cancel, .log,
+            .diagnostic, .progress:
             throw ProtocolFailure(.unsupported, "\"\(method)\" is no request to an engine")
         case .readFile, nil:
             throw ProtocolFailure(

@@ -20,6 +20,8 @@ public struct FrontendQuestions: Sendable {
     public var lint: Handler<LintFindings>?
     /// The graph of the first platform asked for (`convert`); `nil` is the empty tree.
     public var convert: Handler<Definition?>?
+    /// The build file's whole text in its usual form (`format`): the same meaning, and formatting it again changes nothing.
+    public var format: Handler<[UInt8]>?
     /// Whether builds with the option `requestid`, which BuildKit's clients ask by, are answered by these handlers.
     ///
     /// A frontend that reads that option itself sets this to false.
@@ -30,12 +32,14 @@ public struct FrontendQuestions: Sendable {
         targets: Handler<TargetsDescription>? = nil,
         outline: Handler<OutlineDescription>? = nil,
         lint: Handler<LintFindings>? = nil,
-        convert: Handler<Definition?>? = nil
+        convert: Handler<Definition?>? = nil,
+        format: Handler<[UInt8]>? = nil
     ) {
         self.targets = targets
         self.outline = outline
         self.lint = lint
         self.convert = convert
+        self.format = format
     }
 
     /// The methods behind the handlers that are there, as `initialize` tells them.
@@ -45,6 +49,7 @@ public struct FrontendQuestions: Sendable {
         if outline != nil { methods.append(.describeOutline) }
         if lint != nil { methods.append(.lint) }
         if convert != nil { methods.append(.convert) }
+        if format != nil { methods.append(.format) }
         return methods
     }
 
@@ -55,6 +60,7 @@ public struct FrontendQuestions: Sendable {
         case .describeOutline: return outline.map { Self.members($0) }
         case .lint: return lint.map { Self.members($0) }
         case .convert: return convert.map { Self.members(converting: $0) }
+        case .format: return format.map { Self.members(formatting: $0) }
         default: return nil
         }
     }
@@ -63,6 +69,13 @@ public struct FrontendQuestions: Sendable {
         { session, request in
             let answer = try await handler(session, request)
             return answer.members
+        }
+    }
+
+    private static func members(formatting handler: @escaping Handler<[UInt8]>) -> Handler<WireObject> {
+        { session, request in
+            let content = try await handler(session, request)
+            return Wire.Formatted(content: content).members
         }
     }
 

@@ -90,7 +90,7 @@ package enum Method: String, Sendable, Hashable, CaseIterable {
     /// Engine to frontend, in place of `build`: a question about the build file.
     case describeTargets = "describe/targets"
     case describeOutline = "describe/outline"
-    case lint, convert
+    case lint, convert, format
     case solve
     case evaluate
     case releaseRef

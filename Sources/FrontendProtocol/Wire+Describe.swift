@@ -7,7 +7,7 @@ package protocol WorkAnswer: WireRepresentable {
 }
 
 extension Wire {
-    /// A work request that builds nothing: `describe/targets`, `describe/outline`, `lint` or `convert`.
+    /// A work request that builds nothing: `describe/targets`, `describe/outline`, `lint`, `convert` or `format`.
     package struct Describe<Answer: WorkAnswer>: WireRequest {
         package static var method: Method { Answer.method }
 

@@ -86,3 +86,19 @@ extension Wire {
         package var members: WireObject { ["definition": definition?.value ?? .null] }
     }
 }
+
+extension Wire {
+    /// A build file in its usual form: the answer to `format`.
+    package struct Formatted: WorkAnswer {
+        package static let method = Method.format
+
+        /// The whole text; the bytes of the request when it has that form already.
+        package var content: [UInt8]
+
+        package init(content: [UInt8]) { self.content = content }
+
+        package init(members: MemberReader) throws(MemberError) { content = try members.bytes("content") }
+
+        package var members: WireObject { ["content": .bytes(content)] }
+    }
+}

@@ -166,6 +166,8 @@ public struct Diagnostic: WireNotification {
     public var fileName: String?
     /// Where in the file it is.
     public var ranges: [TextRange]
+    /// What would remove its cause, the best first; only those of a lint are looked at.
+    public var fixes: [Fix]
 
     /// Makes a value of its members.
     public init(
@@ -175,7 +177,8 @@ public struct Diagnostic: WireNotification {
         detail: [String] = [],
         url: String? = nil,
         fileName: String? = nil,
-        ranges: [TextRange] = []
+        ranges: [TextRange] = [],
+        fixes: [Fix] = []
     ) {
         self.severity = severity
         self.code = code
@@ -184,6 +187,7 @@ public struct Diagnostic: WireNotification {
         self.url = url
         self.fileName = fileName
         self.ranges = ranges
+        self.fixes = fixes
     }
 
     package init(members: MemberReader) throws(MemberError) {
@@ -194,6 +198,8 @@ public struct Diagnostic: WireNotification {
         url = try members.optionalString("url")
         fileName = try members.optionalString("file")
         ranges = try members.ranges()
+        fixes = []
+        for reader in try members.optionalObjects("fixes") ?? [] { fixes.append(try Fix(members: reader)) }
     }
 
     package var members: WireObject {
@@ -205,6 +211,7 @@ public struct Diagnostic: WireNotification {
         members["code"] = code.map { .string($0) }
         members["url"] = url.map { .string($0) }
         members["file"] = fileName.map { .string($0) }
+        if !fixes.isEmpty { members["fixes"] = .array(fixes.map { .object($0.members) }) }
         return members
     }
 }

@@ -113,20 +113,7 @@ struct BuildCommand: AsyncParsableCommand {
     @Option(name: .customLong("ulimit"), help: ArgumentHelp("A limit of steps.", valueName: "name=soft[:hard]"))
     var limits: [String] = []
 
-    @Option(help: ArgumentHelp("The frontend: a name, or ./PATH of an executable or package.", valueName: "frontend"))
-    var frontend: String?
-
-    @Option(
-        name: .customLong("frontend-override"),
-        help: ArgumentHelp("Use a directory or executable in place of a frontend.", valueName: "name=path")
-    )
-    var frontendOverrides: [String] = []
-
-    @Flag(help: "Use only what kiln.lock pins; implied by CI=true where there is a kiln.lock.")
-    var locked = false
-
-    @Flag(help: "Ask nothing over a network.")
-    var offline = false
+    @OptionGroup var choice: FrontendChoiceOptions
 
     @Flag(name: .customLong("no-frontend-reuse"), help: "Start the frontend even if its result is known.")
     var startsFrontend = false
@@ -148,9 +135,6 @@ struct BuildCommand: AsyncParsableCommand {
 
     @Flag(help: "Check the build file instead of building it; short for --call=check.")
     var check = false
-
-    @Option(name: .customLong("opt"), help: ArgumentHelp("An option for the frontend.", valueName: "key=value"))
-    var frontendOptions: [String] = []
 
     @Option(
         name: .customLong("llb"),
@@ -247,19 +231,11 @@ extension BuildCommand {
             let bytes = try readFile(definition, what: "the LLB definition")
             request.definition = .llb(bytes)
         }
-        request.frontend = frontend
-        request.frontendOverrides = try dictionary(frontendOverrides, option: "--frontend-override")
-        request.isLocked = locked
-        request.holdsToStandingLock = environmentVariable("CI") == "true"
-        request.isOffline = offline
+        try choice.apply(to: &request)
         request.reusesFrontendResults = !startsFrontend
         request.frontendTrace = frontendTrace.map { FilePath($0) }
         request.target = target
-        for argument in buildArguments {
-            let (name, value) = keyAndValue(argument)
-            // As docker does: an argument without a value takes the environment's, and is not given when that has none.
-            if let value = value ?? environmentVariable(name) { request.buildArguments[name] = value }
-        }
+        request.buildArguments = parseBuildArguments(buildArguments)
         request.labels = try dictionary(labels, option: "--label")
         request.namedContexts = try dictionary(buildContexts, option: "--build-context")
         request.platforms = try platforms.flatMap { $0.split(separator: ",") }
@@ -272,7 +248,7 @@ extension BuildCommand {
             request.secrets[id] = secret
         }
         request.entitlements = Set(entitlements)
-        request.frontendOptions = try options()
+        request.frontendOptions.merge(try options()) { _, own in own }
         request.outputs = try outputs.map(parseOutput)
         try nameOutputs(&request)
         return request
@@ -299,7 +275,7 @@ extension BuildCommand {
     }
 
     private func options() throws -> [String: String] {
-        var options = try dictionary(frontendOptions, option: "--opt")
+        var options: [String: String] = [:]
         if let network {
             let allowed = ["default", "none", "host"]
             guard allowed.contains(network) else {
@@ -350,18 +326,6 @@ extension BuildCommand {
                 request.outputs[index].attributes["name"] = tags.joined(separator: ",")
             }
         }
-    }
-
-    private func dictionary(_ pairs: [String], option: String) throws -> [String: String] {
-        var result: [String: String] = [:]
-        for pair in pairs {
-            let (key, value) = keyAndValue(pair)
-            guard let value, !key.isEmpty else {
-                throw UsageError("cannot read \(option) \"\(pair)\": expected NAME=VALUE")
-            }
-            result[key] = value
-        }
-        return result
     }
 }
 

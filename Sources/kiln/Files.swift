@@ -29,10 +29,43 @@ func writeFile(_ path: String, _ text: String) throws {
         throw UsageError("cannot write \"\(path)\": it is no file name")
     }
     let directory = try Directory(host: parent.isEmpty ? "." : parent)
+    try put(text.utf8, as: name, in: directory, mode: 0o644)
+}
+
+/// Replaces the content of a file, whole or not at all; it is on the disk when this returns.
+///
+/// A symbolic link is followed. The file keeps its mode, and its owner where this process may give files away.
+func replaceFile(_ path: String, _ bytes: [UInt8]) throws {
+    guard let resolved = unsafe realpath(path, nil) else {
+        throw UsageError("cannot write \"\(path)\": \(Errno(rawValue: errno))")
+    }
+    let target = FilePath(unsafe String(cString: resolved))
+    unsafe free(resolved)
+    guard let name = target.lastComponent?.string else {
+        throw UsageError("cannot write \"\(path)\": it is no file name")
+    }
+    let directory = try Directory(host: target.removingLastComponent())
+    let status = try directory.status(name: name)
+    try put(bytes, as: name, in: directory, mode: 0o600) { file in
+        try? file.setOwner(user: status.owner, group: status.group)
+        try file.setMode(status.mode & 0o7777)
+        try file.sync()
+    }
+    try directory.sync()
+}
+
+private func put(
+    _ bytes: some Sequence<UInt8>,
+    as name: String,
+    in directory: borrowing Directory,
+    mode: UInt32,
+    finish: (LinuxSystem.Descriptor) throws -> Void = { _ in }
+) throws {
     let temporary = ".\(name).\(randomToken(count: 8))"
-    let file = try directory.createFile(temporary, mode: 0o644)
+    let file = try directory.createFile(temporary, mode: mode)
     do {
-        try file.write(text.utf8)
+        try file.write(bytes)
+        try finish(file)
         try directory.rename(temporary, to: directory, name, replacing: true)
     } catch {
         try? directory.remove(name: temporary)

@@ -37,6 +37,30 @@ func keyAndValue(_ text: String) -> (key: String, value: String?) {
     return (String(text[..<equals]), String(text[text.index(after: equals)...]))
 }
 
+/// Reads an option of the form `NAME=VALUE` that may be given again; the last one of a name counts.
+func dictionary(_ pairs: [String], option: String) throws -> [String: String] {
+    var result: [String: String] = [:]
+    for pair in pairs {
+        let (key, value) = keyAndValue(pair)
+        guard let value, !key.isEmpty else {
+            throw UsageError("cannot read \(option) \"\(pair)\": expected NAME=VALUE")
+        }
+        result[key] = value
+    }
+    return result
+}
+
+/// Reads `--build-arg` as docker does: an argument without a value takes the environment's, and is not given when that has
+/// none.
+func parseBuildArguments(_ texts: [String]) -> [String: String] {
+    var result: [String: String] = [:]
+    for text in texts {
+        let (name, value) = keyAndValue(text)
+        if let value = value ?? environmentVariable(name) { result[name] = value }
+    }
+    return result
+}
+
 /// The word of `choices` that is nearest to a mistyped one, when it is near enough to be meant.
 func nearest(to word: String, in choices: some Sequence<String>) -> String? {
     let ranked = choices.map { ($0, editDistance(Array(word.lowercased()), Array($0.lowercased()))) }

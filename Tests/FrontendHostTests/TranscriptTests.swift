@@ -83,6 +83,10 @@ struct TranscriptTests {
                 return .success(
                     "\(try await host.ask(program, for: Wire.Converted.self, request: request, bridge: engine))"
                 )
+            case "format":
+                return .success(
+                    "\(try await host.ask(program, for: Wire.Formatted.self, request: request, bridge: engine))"
+                )
             default: return .success("\(try await host.build(program, request: request, bridge: engine))")
             }
         } catch {

@@ -149,7 +149,8 @@ struct TranscriptTests {
         do throws(ProtocolFailure) {
             switch Method(rawValue: method) {
             case .initialize: _ = try Wire.Initialize(params: params)
-            case .build, .describeTargets, .describeOutline, .lint, .convert: _ = try Wire.Build(params: params)
+            case .build, .describeTargets, .describeOutline, .lint, .convert, .format:
+                _ = try Wire.Build(params: params)
             case .solve: _ = try Wire.Solve(params: params)
             case .evaluate: _ = try Wire.Evaluate(params: params)
             case .releaseRef: _ = try Wire.ReleaseRef(params: params)
@@ -186,6 +187,7 @@ struct TranscriptTests {
         case .describeOutline: _ = try Wire.Describe<OutlineDescription>.answer(result)
         case .lint: _ = try Wire.Describe<LintFindings>.answer(result)
         case .convert: _ = try Wire.Describe<Wire.Converted>.answer(result)
+        case .format: _ = try Wire.Describe<Wire.Formatted>.answer(result)
         case .log, .diagnostic, .progress, .cancel, nil: break
         }
     }

@@ -13,7 +13,8 @@ extension DockerfileFrontend {
             targets: { session, request in try await answer(session, request) { try $0.targets() } },
             outline: { session, request in try await answer(session, request) { try await $0.outline() } },
             lint: { session, request in try await answer(session, request) { try await $0.lint() } },
-            convert: { session, request in try await answer(session, request) { try await $0.convert() } }
+            convert: { session, request in try await answer(session, request) { try await $0.convert() } },
+            format: { session, request in try await answer(session, request) { try $0.format() } }
         )
         // The answers to BuildKit's clients are BuildKit's to the letter.
         questions.answersSubrequests = false
@@ -81,9 +82,10 @@ extension DockerfileBuild {
             try conversionInput(options, options.targetPlatforms.first),
             context: answers
         )
+        let fixer = (try? SourceDocument(parsing: request.fileContent)).map { LintFixer($0) }
         return LintFindings(
-            diagnostics: report.warnings.sorted { $0.lines.lowerBound < $1.lines.lowerBound }.map {
-                Diagnostic($0, fileName: request.fileName)
+            diagnostics: report.warnings.sorted { $0.lines.lowerBound < $1.lines.lowerBound }.map { warning in
+                Diagnostic(warning, fileName: request.fileName, fix: fixer?.fix(for: warning))
             },
             error: report.failure.map { failure in
                 LintFindings.Failure(
@@ -101,6 +103,10 @@ extension DockerfileBuild {
         return definition.isScratch ? nil : definition
     }
 
+    fileprivate func format() throws -> [UInt8] {
+        try Formatter.format(request.fileContent, file: request.fileName)
+    }
+
     private func options() throws -> DockerfileOptions {
         try DockerfileOptions(request.options, workerPlatforms: request.workerPlatforms)
     }
@@ -108,7 +114,7 @@ extension DockerfileBuild {
 
 extension Diagnostic {
     /// A finding of the linter.
-    init(_ warning: LintWarning, fileName: String) {
+    init(_ warning: LintWarning, fileName: String, fix: LintFix? = nil) {
         self.init(
             severity: .warning,
             code: warning.rule.name,
@@ -116,12 +122,31 @@ extension Diagnostic {
             detail: [warning.rule.summary],
             url: warning.rule.url.nonEmpty,
             fileName: fileName,
-            ranges: [TextRange(warning.lines)]
+            ranges: [TextRange(warning.lines)],
+            fixes: fix.map { [Fix($0)] } ?? []
+        )
+    }
+}
+
+extension Diagnostic.Fix {
+    fileprivate init(_ fix: LintFix) {
+        self.init(
+            title: fix.title,
+            edits: fix.edits.map { Diagnostic.Edit(range: TextRange($0.range), text: $0.text) }
         )
     }
 }
 
 extension TextRange {
+    fileprivate init(_ range: DockerfileSyntax.SourceRange) {
+        self.init(
+            startLine: range.start.line,
+            startColumn: range.start.column,
+            endLine: range.end.line,
+            endColumn: range.end.column
+        )
+    }
+
     fileprivate init(_ lines: ClosedRange<Int>) {
         self.init(startLine: lines.lowerBound, endLine: lines.upperBound)
     }

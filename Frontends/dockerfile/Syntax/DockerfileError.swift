@@ -95,6 +95,8 @@ package struct DockerfileError: Error, Sendable, Hashable, CustomStringConvertib
 package enum Limit {
     /// Bytes of one physical line without its line feed; BuildKit has the same limit.
     package static let lineByteCount = 65_535
+    /// Lines of a file that is linted or formatted.
+    package static let keptLineCount = 1_000_000
     /// How deep `${a:-${b:-…}}` may nest.
     package static let expansionDepth = 200
     /// Bytes one expansion may give.

@@ -69,14 +69,19 @@ extension Linter {
         }
     }
 
+    /// Whether more keywords are written in small letters than in capitals.
+    static func areMostLowercase(_ keywords: [String]) -> Bool {
+        let lowerCount = keywords.count { $0 == $0.lowercased() }
+        let upperCount = keywords.count { $0 != $0.lowercased() && $0 == $0.uppercased() }
+        return lowerCount > upperCount
+    }
+
     /// All keywords should have the case that most of them have; a tie goes to capitals.
     mutating func checkKeywordCasing(_ stages: [Stage]) {
         let keywords = stages.flatMap { stage in
             [(stage.keyword, stage.lines)] + stage.instructions.map { ($0.keyword, $0.lines) }
         }
-        let lowerCount = keywords.count { $0.0 == $0.0.lowercased() }
-        let upperCount = keywords.count { $0.0 != $0.0.lowercased() && $0.0 == $0.0.uppercased() }
-        let isMajorityLower = lowerCount > upperCount
+        let isMajorityLower = Self.areMostLowercase(keywords.map(\.0))
         for (keyword, lines) in keywords {
             let expected = isMajorityLower ? keyword.lowercased() : keyword.uppercased()
             if keyword == expected { continue }

@@ -4,7 +4,7 @@
 /// from.
 struct LogicalLine {
     private(set) var bytes: [UInt8] = []
-    private var pieces: [(offset: Int, start: SourcePosition)] = []
+    private(set) var pieces: [(offset: Int, start: SourcePosition)] = []
 
     /// Adds a part of a physical line that begins at `start` in the file.
     mutating func append(_ part: ArraySlice<UInt8>, at start: SourcePosition) {

@@ -24,12 +24,12 @@ struct NodeParser {
         let rest =
             bytes[keywordEnd..<trimmed.upperBound].firstIndex { !$0.isSeparator }
             ?? trimmed.upperBound
-        let (flags, argumentStart) = splitFlags(rest..<trimmed.upperBound)
-        let arguments = bytes.trimming(argumentStart..<trimmed.upperBound)
+        let head = splitFlags(rest..<trimmed.upperBound)
+        let arguments = bytes.trimming(head.argumentStart..<trimmed.upperBound)
 
         var node = Node(
             keyword: line.word(trimmed.lowerBound..<keywordEnd),
-            flags: flags,
+            flags: head.flags.map { Word($0.text, line.sourceRange($0.range)) },
             arguments: [],
             isJSON: false,
             trigger: [],
@@ -82,26 +82,33 @@ struct NodeParser {
 
     // MARK: Flags
 
+    /// What stands between a keyword and its arguments.
+    struct Flags {
+        /// Their texts with quotes and escapes resolved, and where they stand in the logical line.
+        var flags: [(text: String, range: Range<Int>)] = []
+        /// A word `--` that ends them.
+        var terminator: Range<Int>?
+        var argumentStart: Int
+    }
+
     /// Splits off the leading words that begin with `--`; a word `--` alone ends them and goes.
     ///
     /// Only ASCII white space separates flags.
-    ///
-    /// - Returns: The flags and where the arguments begin.
-    private func splitFlags(_ range: Range<Int>) -> (flags: [Word], argumentStart: Int) {
+    func splitFlags(_ range: Range<Int>) -> Flags {
         let bytes = line.bytes
-        var flags: [Word] = []
-        var index = range.lowerBound
+        var result = Flags(argumentStart: range.lowerBound)
         while true {
+            var index = result.argumentStart
             while index < range.upperBound, bytes[index].isASCIISpace { index += 1 }
-            guard bytes[index..<range.upperBound].starts(with: "--".utf8) else {
-                return (flags, index)
+            result.argumentStart = index
+            guard bytes[index..<range.upperBound].starts(with: "--".utf8) else { return result }
+            let (text, isQuoted) = readFlag(&result.argumentStart, end: range.upperBound)
+            let word = index..<result.argumentStart
+            if text == "--" {
+                result.terminator = word
+                return result
             }
-            let start = index
-            let (text, isQuoted) = readFlag(&index, end: range.upperBound)
-            if text == "--" { return (flags, index) }
-            if isQuoted || !text.isEmpty {
-                flags.append(Word(text, line.sourceRange(start..<index)))
-            }
+            if isQuoted || !text.isEmpty { result.flags.append((text, word)) }
         }
     }
 
@@ -141,7 +148,7 @@ struct NodeParser {
     ///
     /// Quotes and escapes stay; the expansion takes them away later. An escape character at the
     /// very end goes.
-    private func words(_ range: Range<Int>) -> [Range<Int>] {
+    func words(_ range: Range<Int>) -> [Range<Int>] {
         let bytes = line.bytes
         var words: [Range<Int>] = []
         var index = bytes.trimmingStart(range).lowerBound
@@ -171,7 +178,7 @@ struct NodeParser {
     }
 
     /// Splits at ASCII white space, whatever the quotes.
-    private func separated(_ range: Range<Int>) -> [Range<Int>] {
+    func separated(_ range: Range<Int>) -> [Range<Int>] {
         line.bytes[range].split { $0.isSeparator }.map { $0.startIndex..<$0.endIndex }
     }
 
@@ -183,20 +190,16 @@ struct NodeParser {
         let words = words(range)
         guard let first = words.first else { return [] }
         let equals = UInt8(ascii: "=")
-        if !bytes[first].contains(equals) {
-            guard let keyEnd = bytes[range].firstIndex(where: { $0.isSeparator }),
-                let valueStart = bytes[keyEnd..<range.upperBound].firstIndex(where: {
-                    !$0.isSeparator
-                })
-            else {
-                throw DockerfileError(
-                    .badArguments,
-                    "\(keyword) must have two arguments; write \(keyword) \(bytes.text(first))=value",
-                    range: line.sourceRange(range)
-                )
-            }
-            let value = line.word(valueStart..<range.upperBound)
-            return [line.word(range.lowerBound..<keyEnd), value, Word("", value.range)]
+        if let legacy = legacyPair(range, firstWord: first) {
+            let value = line.word(legacy.value)
+            return [line.word(legacy.key), value, Word("", value.range)]
+        }
+        guard bytes[first].contains(equals) else {
+            throw DockerfileError(
+                .badArguments,
+                "\(keyword) must have two arguments; write \(keyword) \(bytes.text(first))=value",
+                range: line.sourceRange(range)
+            )
         }
         var result: [Word] = []
         for word in words {
@@ -212,6 +215,16 @@ struct NodeParser {
             result.append(line.word(index..<index + 1))
         }
         return result
+    }
+
+    /// Key and value of the form `key value`, whose value is all the rest; nil for any other.
+    func legacyPair(_ range: Range<Int>, firstWord: Range<Int>) -> (key: Range<Int>, value: Range<Int>)? {
+        let bytes = line.bytes
+        guard !bytes[firstWord].contains(UInt8(ascii: "=")),
+            let keyEnd = bytes[range].firstIndex(where: { $0.isSeparator }),
+            let valueStart = bytes[keyEnd..<range.upperBound].firstIndex(where: { !$0.isSeparator })
+        else { return nil }
+        return (range.lowerBound..<keyEnd, valueStart..<range.upperBound)
     }
 
     private func json(_ range: Range<Int>) throws(DockerfileError) -> [Word]? {

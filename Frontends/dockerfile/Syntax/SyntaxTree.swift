@@ -2,6 +2,8 @@
 
 /// A Dockerfile split into instructions; the first of two steps of reading one (see
 /// ``Dockerfile``).
+///
+/// A conversion needs no more; ``SourceDocument`` keeps every byte besides.
 package struct SyntaxTree: Sendable {
     /// Name of the file, for messages.
     package let file: String
@@ -22,6 +24,16 @@ package struct SyntaxTree: Sendable {
     /// - Throws: What is wrong first, in the order of the lines.
     package init(parsing source: [UInt8], file: String = "Dockerfile") throws(DockerfileError) {
         var parser = TreeParser(source: source)
+        try self.init(running: &parser, file: file)
+    }
+
+    /// Splits a text that has no directives of its own.
+    init(parsing source: [UInt8], escape: Unicode.Scalar) throws(DockerfileError) {
+        var parser = TreeParser(source: source, escape: escape)
+        try self.init(running: &parser, file: "")
+    }
+
+    init(running parser: inout TreeParser, file: String) throws(DockerfileError) {
         do {
             try parser.parse()
         } catch {

@@ -3,17 +3,22 @@
 /// Joins physical lines to instructions and hands each to ``NodeParser``.
 struct TreeParser {
     private let source: [UInt8]
+    /// Whether ``lines`` are kept, which conversions can do without.
+    private let keepsLines: Bool
     private var offset: Int
     private var lineNumber = 0
     private var directives = DirectiveReader(leader: "#")
     private var comments: [String] = []
 
-    private(set) var escape: Unicode.Scalar = "\\"
+    private(set) var escape: Unicode.Scalar
+    private(set) var lines: [SourceLine] = []
     private(set) var nodes: [Node] = []
     private(set) var emptyContinuationLines: [Int] = []
 
-    init(source: [UInt8]) {
+    init(source: [UInt8], escape: Unicode.Scalar = "\\", keepsLines: Bool = false) {
         self.source = source
+        self.keepsLines = keepsLines
+        self.escape = escape
         offset = byteOrderMarkLength(source)
     }
 
@@ -29,7 +34,7 @@ struct TreeParser {
         }
     }
 
-    /// The next physical line without its line feed; `lineNumber` is its number.
+    /// The next physical line without its line feed; `lineNumber` is its number, and in `lines` it is a blank one.
     private mutating func nextLine() throws(DockerfileError) -> Range<Int>? {
         guard offset < source.count else { return nil }
         let start = offset
@@ -43,6 +48,14 @@ struct TreeParser {
             )
         }
         offset = end + 1
+        if keepsLines {
+            let text = trimmingLineEnd(start..<end)
+            let content = source.trimmingStart(text)
+            lines.append(SourceLine(.blank, text: text, content: content, end: min(offset, source.count)))
+            guard lines.count <= Limit.keptLineCount else {
+                throw DockerfileError(.tooLarge, "the file has more than \(Limit.keptLineCount) lines")
+            }
+        }
         return start..<end
     }
 
@@ -56,18 +69,26 @@ struct TreeParser {
         var (part, continues) = cutContinuation(content)
         if part.isEmpty, !continues { return }
 
+        let index = nodes.count
+        mark(.instruction(index), part)
         let firstLine = lineNumber
         var logical = LogicalLine()
         append(part, of: line, to: &logical)
         var hasEmptyLine = false
         while continues, let next = try nextLine() {
             let content = trimmingLineEnd(next)
-            if isComment(source.trimmingStart(content)) { continue }
-            if source.trimmingStart(content).isEmpty {
+            let trimmed = source.trimmingStart(content)
+            if isComment(trimmed) {
+                mark(.innerComment(index), trimmed)
+                continue
+            }
+            if trimmed.isEmpty {
+                mark(.innerBlank(index), trimmed)
                 hasEmptyLine = true
                 continue
             }
             (part, continues) = cutContinuation(content)
+            mark(.instruction(index), part)
             append(part, of: next, to: &logical)
         }
         if hasEmptyLine { emptyContinuationLines.append(lineNumber) }
@@ -90,13 +111,20 @@ struct TreeParser {
         _ content: Range<Int>
     ) throws(DockerfileError) {
         if let directive = try directives.read(source, content, line: lineNumber) {
+            mark(.directive, content)
             if directive.kind == .escape { try setEscape(directive) }
             return
         }
+        mark(.comment, content)
         // The first byte goes unread, which is the # unless the comment is indented; BuildKit does
         // the same.
         let text = source.text(source.trimming(line.lowerBound + 1..<line.upperBound))
         if text.isEmpty { comments = [] } else { comments.append(text) }
+    }
+
+    /// Says what the line just read is.
+    private mutating func mark(_ role: SourceLine.Role, _ content: Range<Int>) {
+        if keepsLines { lines[lines.count - 1].become(role, content: content) }
     }
 
     private mutating func setEscape(_ directive: Directive) throws(DockerfileError) {
@@ -166,6 +194,7 @@ struct TreeParser {
         var content: [UInt8] = []
         while let line = try nextLine() {
             let text = trimmingLineEnd(line)
+            mark(.heredoc(nodes.count), text)
             var candidate = source[text]
             if heredoc.stripsTabs { candidate = candidate.drop { $0 == 0x09 } }
             if candidate.elementsEqual(terminator) { return content }

@@ -13,6 +13,7 @@ extension BuildDescription {
         case .outline(let description): description.text
         case .lint(let findings): findings.text
         case .graph(let bytes): Self.text(ofGraph: bytes)
+        case .formatted(let bytes): String(decoding: bytes, as: UTF8.self)
         }
     }
 
@@ -24,6 +25,7 @@ extension BuildDescription {
             case .outline(let description): description.members.json
             case .lint(let findings): findings.members.json
             case .graph(let definition): Wire.Converted(definition: .protobuf(definition)).members.json
+            case .formatted(let bytes): (["content": .string(String(decoding: bytes, as: UTF8.self))] as WireObject).json
             }
         return String(decoding: bytes, as: UTF8.self) + "\n"
     }
@@ -72,8 +74,10 @@ extension OutlineDescription {
 }
 
 extension LintFindings {
-    fileprivate var text: String {
-        if isClean { return "Check complete, no warnings found.\n" }
+    fileprivate var text: String { isClean ? "Check complete, no warnings found.\n" : lines }
+
+    /// One line a finding, for people and editors: `FILE:LINE:COLUMN: warning: RULE: …`; empty when there is none.
+    var lines: String {
         var text = diagnostics.map { diagnostic in
             let code = diagnostic.code.map { "\($0): " } ?? ""
             let url = diagnostic.url.map { " (\($0))" } ?? ""
