@@ -113,46 +113,47 @@ private struct NamedOperations {
         }
     }
 
-    /// All operations, each after its inputs, the terminal one last, otherwise in the order they came.
+    /// All operations, each after its inputs, the terminal one last; those that came in such an order keep it.
+    ///
+    /// Goes down without recursion: a definition may be deeper than a stack.
     func inOrder() throws(LLBError) -> [(String, Pb_Op)] {
-        var waiting: [String: Int] = [:]
-        var users: [String: [String]] = [:]
-        for name in names {
-            let inputs = operations[name]?.inputs.map(\.digest) ?? []
-            for input in inputs {
-                guard operations[input] != nil else {
-                    throw LLBError(
-                        .malformed,
-                        "cannot read LLB JSON: operation \"\(name)\" needs \"\(input)\", which is not in \"def\""
-                    )
-                }
-                users[input, default: []].append(name)
-            }
-            waiting[name] = inputs.count
-        }
-        var ready = names.reversed().filter { waiting[$0] == 0 }
         var result: [(String, Pb_Op)] = []
         var terminal: (String, Pb_Op)?
-        while let name = ready.popLast() {
-            guard let operation = operations[name] else { continue }
-            if operation.op == nil {
-                terminal = (name, operation)
-            } else {
-                result.append((name, operation))
-            }
-            for user in users[name] ?? [] {
-                waiting[user, default: 0] -= 1
-                if waiting[user] == 0 { ready.append(user) }
+        /// Whether an operation that was visited stands in the result already.
+        var isPlaced: [String: Bool] = [:]
+        for root in names where isPlaced[root] == nil {
+            var stack: [(name: String, input: Int)] = [(root, 0)]
+            isPlaced[root] = false
+            while let (name, input) = stack.popLast() {
+                guard let operation = operations[name] else { continue }
+                if input < operation.inputs.count {
+                    stack.append((name, input + 1))
+                    let next = operation.inputs[input].digest
+                    if try shouldVisit(next, isPlaced[next], neededBy: name) {
+                        isPlaced[next] = false
+                        stack.append((next, 0))
+                    }
+                    continue
+                }
+                isPlaced[name] = true
+                if operation.op == nil { terminal = (name, operation) } else { result.append((name, operation)) }
             }
         }
         if let terminal { result.append(terminal) }
-        guard result.count == names.count else {
+        return result
+    }
+
+    private func shouldVisit(_ name: String, _ isPlaced: Bool?, neededBy user: String) throws(LLBError) -> Bool {
+        guard operations[name] != nil else {
             throw LLBError(
                 .malformed,
-                "cannot read LLB JSON: its operations need each other in a circle"
+                "cannot read LLB JSON: operation \"\(user)\" needs \"\(name)\", which is not in \"def\""
             )
         }
-        return result
+        guard isPlaced != false else {
+            throw LLBError(.malformed, "cannot read LLB JSON: its operations need each other in a circle")
+        }
+        return isPlaced == nil
     }
 }
 

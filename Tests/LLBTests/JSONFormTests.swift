@@ -23,6 +23,23 @@ import Testing
         #expect(try Definition(json: first.json()) == first)
     }
 
+    @Test func `keeps the order of operations that come after their inputs`() throws {
+        func source(_ name: String) -> String { #""\#(name)": {"source": {"identifier": "docker-image://\#(name)"}}"# }
+        func user(_ name: String, _ inputs: String...) -> String {
+            let inputs = inputs.map { #"{"digest": "\#($0)"}"# }.joined(separator: ", ")
+            return #""\#(name)": {"inputs": [\#(inputs)], "merge": {}}"#
+        }
+        let operations = [
+            source("a"), user("first", "a"), source("b"), user("second", "a", "a"),
+            user("last", "first", "b", "second"),
+            #""out": {"inputs": [{"digest": "last"}]}"#,
+        ]
+        let kept = try definition("{\"def\": {\(operations.joined(separator: ","))}}")
+        #expect(try Definition(json: kept.json()).operations.map(\.digest) == kept.operations.map(\.digest))
+        let inputCounts = try kept.json()["def"]?.members.map { $0.value["inputs"]?.elements?.count ?? 0 }
+        #expect(inputCounts == [0, 1, 0, 2, 3, 1])
+    }
+
     @Test func `lets authors name operations as they like`() throws {
         let text = """
             {"def": {
