@@ -206,13 +206,22 @@ static void check_filesystem(int root, const char *name, long magic) {
     close(fd);
 }
 
-static void attach_kernel_filesystems(int root, const struct stub_policy *policy) {
-    attach_own(root, proc_tree, "proc", policy);
-    attach_devices(root, policy);
-    attach_own(root, shared_memory_tree, "dev/shm", policy);
-    attach_own(root, queue_tree, "dev/mqueue", policy);
-    attach_own(root, sys_tree, "sys", policy);
-    if (cgroup_tree >= 0) attach_own(root, cgroup_tree, "sys/fs/cgroup", policy);
+static bool has_mount_below_dev(const struct mounts *mounts) {
+    for (size_t i = 0; i < mounts->count; i++)
+        if (strncmp(mounts->items[i].target, "/dev/", 5) == 0) return true;
+    return false;
+}
+
+// A tree that lacks /proc, /sys or /dev has them afterwards, as from other builders. Only a /dev that is the parent of a
+// mount point of the step's goes as such parents do.
+static void attach_kernel_filesystems(int root, const struct mounts *mounts, const struct stub_policy *policy) {
+    const struct stub_policy kept = {policy->socket, .report_parents = false};
+    attach_own(root, proc_tree, "proc", &kept);
+    attach_devices(root, has_mount_below_dev(mounts) ? policy : &kept);
+    attach_own(root, shared_memory_tree, "dev/shm", &kept);
+    attach_own(root, queue_tree, "dev/mqueue", &kept);
+    attach_own(root, sys_tree, "sys", &kept);
+    if (cgroup_tree >= 0) attach_own(root, cgroup_tree, "sys/fs/cgroup", &kept);
     check_filesystem(root, "proc", PROC_SUPER_MAGIC);
     check_filesystem(root, "sys", SYSFS_MAGIC);
 }
@@ -302,7 +311,7 @@ void attach_filesystems(struct launch_spec *spec, const struct stub_policy *poli
     if (spec->profile == PROFILE_FRONTEND)
         attach_frontend_filesystems(root, policy);
     else
-        attach_kernel_filesystems(root, policy);
+        attach_kernel_filesystems(root, &spec->mounts, policy);
     for (size_t i = 0; i < spec->mounts.count; i++) attach_mount(root, &spec->mounts.items[i], policy);
     attach_executable(root, spec->executable_tree, policy);
     if (spec->profile == PROFILE_STEP) hide(root);

@@ -20,7 +20,8 @@ struct stub_policy {
 // descriptor; ends the process when it cannot.
 int find_or_make(int root, const char *path, bool is_directory, const struct stub_policy *policy);
 
-// Finds or makes a directory of the sandbox's own ("/proc"): any symlink on the way is an error.
+// Finds or makes a directory of the sandbox's own ("/proc"): any symlink on the way is an error. One that
+// is made is reported as parents are.
 int find_or_make_plain(int root, const char *path, const struct stub_policy *policy);
 
 // Removes a mount point that was made, if it is still the same and still empty, and gives its parent the times back.

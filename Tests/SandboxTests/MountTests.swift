@@ -163,6 +163,23 @@ struct MountTests {
         }
     }
 
+    @Test func `leaves the kernel's own directories in a tree that lacks them`() async throws {
+        try await withScratch { scratch in
+            let root = try scratch.hostileRoot(links: [:])
+            func made(mount: String? = nil) async throws -> [String] {
+                try await scratch.run("true") {
+                    $0.root = .directory(root.descriptor)
+                    $0.mounts = mount.map { [.init(.tmpfs(byteLimit: nil), at: $0)] } ?? []
+                    $0.removesStubParents = true
+                }
+                return try ["dev", "proc", "sys"].filter { try root.statusIfExists(name: $0) != nil }
+            }
+            #expect(try await made(mount: "/dev/pipes") == ["proc", "sys"])
+            #expect(try await made() == ["dev", "proc", "sys"])
+            #expect(try await made(mount: "/dev/pipes") == ["dev", "proc", "sys"])
+        }
+    }
+
     @Test func `keeps a mount point that a step filled or that always was`() async throws {
         try await withScratch { scratch in
             let outcome = try await scratch.run("umount /x 2>/dev/null; true") {
