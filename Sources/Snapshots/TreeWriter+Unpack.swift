@@ -51,7 +51,8 @@ extension TreeWriter {
         guard let name = names.last else { return }
         let asked = TreePath.clean(destination + "/" + names.joined(separator: "/"))
         let directory = try resolve(destination + "/" + names.dropLast().joined(separator: "/"))
-        try makeDirectories(directory, metadata(mode: 0o755, owner, timestamp), asked: asked)
+        // Directories that no entry names are root's: the owner that was asked for is that of entries.
+        try makeDirectories(directory, metadata(mode: 0o755, nil, timestamp), asked: asked)
         let parent = try parent(directory, of: asked)
         let metadata = UpperLayer.Metadata(
             mode: entry.mode,
