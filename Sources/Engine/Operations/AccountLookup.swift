@@ -75,13 +75,15 @@ struct AccountLookup {
         return home.isEmpty ? (user == 0 ? "/root" : "/") : home
     }
 
-    /// The numbers of a user's name and of its account's group.
-    func userAndGroupID(_ name: String) throws(EngineError) -> (user: UInt32, group: UInt32) {
-        let account = try account(name)
+    /// The numbers of a user's name or number and of its account's group; `nil` for a name that is not in the files.
+    func userAndGroupID(_ name: String) -> (user: UInt32, group: UInt32)? {
+        guard let account = try? account(name) else { return nil }
         return (account.user, account.group)
     }
 
     /// The number of a group's name or number.
+    ///
+    /// - Throws: `stepFailed` when a name is not in the tree's files.
     func groupID(_ name: String) throws(EngineError) -> UInt32 {
         if let id = UInt32(name) { return id }
         guard let group = groups.first(where: { $0.name == name }) else {

@@ -68,6 +68,9 @@ struct FileOperation: DefinedOperation {
     }
 
     /// The owner an action gives, names looked up in the tree it names.
+    ///
+    /// A name that the tree does not list means root, and for a group the user's own: so BuildKit has it, and files that
+    /// rely on it are around.
     private func owner(
         _ action: Pb_FileAction,
         base: FileTree,
@@ -91,13 +94,16 @@ struct FileOperation: DefinedOperation {
         // Without a group, a name brings its account's group, and a number is its own group.
         case .byID(let id): owner = TreeOwner(uid: id, gid: id)
         case .byName(let named):
-            let (user, group) = try await accounts(named).userAndGroupID(named.name)
-            owner = TreeOwner(uid: user, gid: group)
+            if let (user, group) = try await accounts(named).userAndGroupID(named.name) {
+                owner = TreeOwner(uid: user, gid: group)
+            }
         case nil: break
         }
         switch option.group.user {
         case .byID(let id): owner.gid = id
-        case .byName(let named): owner.gid = try await accounts(named).groupID(named.name)
+        case .byName(let named):
+            let accounts = try await accounts(named)
+            if let group = try? accounts.groupID(named.name) { owner.gid = group }
         case nil: break
         }
         return owner
