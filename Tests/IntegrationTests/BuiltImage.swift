@@ -23,30 +23,52 @@ struct BuiltImage: Sendable {
 
     /// Reads the first image of a layout directory.
     init(layout: String) throws {
+        self = try #require(try Self.all(layout: layout).first)
+    }
+
+    /// Reads all images of a layout directory, in the order of its indexes.
+    static func all(layout: String) throws -> [BuiltImage] {
         let blobs = FilePath(layout).appending("blobs")
-        func bytes(_ file: FilePath) throws -> [UInt8] {
-            try Descriptor.open(host: file).readToEnd(byteLimit: 1 << 30)
+        func below(_ manifest: JSONValue) throws -> [BuiltImage] {
+            guard let inner = manifest["manifests"]?.elements else {
+                return [try BuiltImage(manifest: manifest, blobs: blobs)]
+            }
+            return try inner.flatMap { try below(JSONValue(parsing: Self.bytes(Self.blob($0, in: blobs)))) }
         }
-        func blob(_ descriptor: JSONValue?) throws -> FilePath {
-            let digest = try #require(descriptor?["digest"]?.text)
-            return blobs.appending(
-                digest.split(separator: ":").map(String.init).joined(separator: "/")
-            )
-        }
-        var manifest = try JSONValue(parsing: bytes(FilePath(layout).appending("index.json")))
-        while let inner = manifest["manifests"]?.elements?.first {
-            manifest = try JSONValue(parsing: bytes(blob(inner)))
-        }
+        return try below(JSONValue(parsing: bytes(FilePath(layout).appending("index.json"))))
+    }
+
+    private init(manifest: JSONValue, blobs: FilePath) throws {
         self.manifest = manifest
-        config = try JSONValue(parsing: bytes(blob(manifest["config"])))
+        config = try JSONValue(parsing: Self.bytes(Self.blob(manifest["config"], in: blobs)))
         for layer in manifest["layers"]?.elements ?? [] {
-            try apply(ArchiveReader(detecting: Descriptor.open(host: blob(layer))))
+            try apply(ArchiveReader(detecting: Descriptor.open(host: Self.blob(layer, in: blobs))))
         }
     }
 
-    /// Texts of the history's entries.
-    var history: [String] {
-        (config["history"]?.elements ?? []).map { $0["created_by"]?.text ?? "" }
+    private static func bytes(_ file: FilePath) throws -> [UInt8] {
+        try Descriptor.open(host: file).readToEnd(byteLimit: 1 << 30)
+    }
+
+    private static func blob(_ descriptor: JSONValue?, in blobs: FilePath) throws -> FilePath {
+        let digest = try #require(descriptor?["digest"]?.text)
+        return blobs.appending(digest.split(separator: ":").map(String.init).joined(separator: "/"))
+    }
+
+    /// The platform as it is asked for, such as `linux/arm/v7`.
+    var platform: String {
+        ["os", "architecture", "variant"].compactMap { config[$0]?.text }.joined(separator: "/")
+    }
+
+    /// The history's entries without their times and without the comment that all of a Dockerfile have.
+    var history: [JSONValue] {
+        (config["history"]?.elements ?? []).map { entry in
+            .object(
+                entry.members.filter {
+                    $0.name != "created" && !($0.name == "comment" && $0.value.text == "buildkit.dockerfile.v0")
+                }
+            )
+        }
     }
 
     private mutating func apply(_ layer: ArchiveReader) throws {

@@ -45,14 +45,45 @@ struct Fixture: Sendable, CustomTestStringConvertible {
         return try JSONValue(parsing: [UInt8](data))
     }
 
+    /// What the build finds on the web; `nil` where the fixture asks for nothing.
+    func server(_ options: JSONValue?) async throws -> GitServer? {
+        let repositories = options?["repositories"]?.members ?? []
+        guard options?["serve"] != nil || !repositories.isEmpty else { return nil }
+        let server = try GitServer(files: path.appending(options?["serve"]?.text ?? ".").string)
+        for repository in repositories {
+            let folder = path.appending(repository.value.text ?? "").string
+            var files: [String: String] = [:]
+            for name in try FileManager.default.subpathsOfDirectory(atPath: folder) {
+                if let data = FileManager.default.contents(atPath: folder + "/" + name) {
+                    files[name] = String(decoding: data, as: UTF8.self)
+                }
+            }
+            try await server.makeRepository(repository.name, files)
+            try await server.git(repository.name, "tag", "v1")
+        }
+        return server
+    }
+
     /// Arguments of `kiln` that build the fixture into an OCI layout.
     func arguments(
         _ options: JSONValue?,
         into layout: String,
         _ kiln: Kiln,
-        _ workspace: Workspace
+        _ workspace: Workspace,
+        server: String? = nil
     ) throws -> [String] {
-        var result = ["build", "--progress", "rawjson", "-o", "type=oci,tar=false,dest=\(layout)"]
+        ["build", "--progress", "rawjson", "-o", "type=oci,tar=false,dest=\(layout)"]
+            + (try inputs(options, kiln, workspace, server: server))
+    }
+
+    /// Arguments of `kiln build` that say what is built from what.
+    func inputs(
+        _ options: JSONValue?,
+        _ kiln: Kiln,
+        _ workspace: Workspace,
+        server: String? = nil
+    ) throws -> [String] {
+        var result: [String] = []
         let usualFile = frontend == nil ? "Dockerfile" : "image.yaml"
         result += ["-f", path.appending(options?["file"]?.text ?? usualFile).string]
         if let frontend { result += ["--frontend", frontend] }
@@ -63,14 +94,16 @@ struct Fixture: Sendable, CustomTestStringConvertible {
         for member in options?["build-args"]?.members ?? [] {
             result += ["--build-arg", "\(member.name)=\(member.value.text ?? "")"]
         }
+        if let server { result += ["--build-arg", "SERVER=\(server)"] }
         for member in options?["labels"]?.members ?? [] {
             result += ["--label", "\(member.name)=\(member.value.text ?? "")"]
         }
         for member in options?["contexts"]?.members ?? [] {
-            result += [
-                "--build-context", "\(member.name)=\(path.appending(member.value.text ?? ""))",
-            ]
+            let place = member.value.text ?? ""
+            let value = place == "@base" ? "oci-layout://\(kiln.base)" : path.appending(place).string
+            result += ["--build-context", "\(member.name)=\(value)"]
         }
+        for entitlement in options?["allow"]?.elements ?? [] { result += ["--allow", entitlement.text ?? ""] }
         for member in options?["secrets"]?.members ?? [] {
             let file = try workspace.write("secret-\(member.name)", member.value.text ?? "")
             result += ["--secret", "id=\(member.name),src=\(file)"]

@@ -4,7 +4,7 @@ import Foundation
 import RegistryTestSupport
 import Synchronization
 
-/// Repositories served by git's own `http-backend` on loopback.
+/// Repositories served by git's own `http-backend` on loopback, and the files of a folder beside them.
 final class GitServer: Sendable {
     let workspace: Workspace
     private let server: ScriptedServer
@@ -15,7 +15,8 @@ final class GitServer: Sendable {
         let header = Mutex<String?>(nil)
     }
 
-    init() throws {
+    /// - Parameter files: The folder whose files are served; without one there are only repositories.
+    init(files: String? = nil) throws {
         let workspace = try Workspace()
         let login = login
         self.workspace = workspace
@@ -23,6 +24,7 @@ final class GitServer: Sendable {
             if let wanted = login.header.withLock({ $0 }), request.headers["authorization"] != wanted {
                 return ScriptedServer.Reply(status: 401, headers: [("WWW-Authenticate", "Basic realm=\"git\"")])
             }
+            if let files, !request.path.contains(".git/") { return Self.file(files + request.path) }
             return Self.answer(request, root: workspace.path("served"))
         }
     }
@@ -31,6 +33,8 @@ final class GitServer: Sendable {
 
     /// Lets in only those who show a header; `nil` everybody.
     func demand(_ header: String?) { login.header.withLock { $0 = header } }
+
+    var address: String { "http://\(server.host)" }
 
     func address(_ name: String) -> String { "http://\(server.host)/\(name).git" }
 
@@ -81,6 +85,11 @@ final class GitServer: Sendable {
         .result()
         guard result.status == 0 else { throw TestFailure("git \(arguments): \(result.error)") }
         return result.outputText
+    }
+
+    private static func file(_ path: String) -> ScriptedServer.Reply {
+        guard let data = try? Data(contentsOf: URL(filePath: path)) else { return ScriptedServer.Reply(status: 404) }
+        return ScriptedServer.Reply(body: [UInt8](data))
     }
 
     private static func answer(_ request: ScriptedServer.Request, root: String) -> ScriptedServer.Reply {
