@@ -13,25 +13,30 @@ public struct Digest: Hashable, Sendable {
 
     /// Reads `sha256:<64 lower-case hex digits>`; anything else is `nil`.
     public init?(_ text: some StringProtocol) {
-        let prefix = "sha256:"
-        guard text.utf8.count == prefix.utf8.count + 64, text.hasPrefix(prefix) else { return nil }
-        self.init(hex: text.dropFirst(prefix.count))
+        guard text.utf8.starts(with: Self.prefix.utf8) else { return nil }
+        self.init(hexDigits: text.utf8.dropFirst(Self.prefix.utf8.count))
     }
 
     /// Reads 64 lower-case hexadecimal digits; anything else is `nil`.
-    public init?(hex: some StringProtocol) {
-        guard hex.utf8.count == 64 else { return nil }
-        var values: [UInt64] = [0, 0, 0, 0]
-        for (index, character) in hex.utf8.enumerated() {
+    public init?(hex: some StringProtocol) { self.init(hexDigits: hex.utf8) }
+
+    private init?(hexDigits: some Collection<UInt8>) {
+        guard hexDigits.count == 64 else { return nil }
+        // The words move up by one each time one is full.
+        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        var count = 0
+        for character in hexDigits {
             let nibble: UInt8
             switch character {
             case UInt8(ascii: "0")...UInt8(ascii: "9"): nibble = character - UInt8(ascii: "0")
             case UInt8(ascii: "a")...UInt8(ascii: "f"): nibble = character - UInt8(ascii: "a") + 10
             default: return nil
             }
-            values[index / 16] = values[index / 16] << 4 | UInt64(nibble)
+            if count > 0, count % 16 == 0 { words = (words.1, words.2, words.3, 0) }
+            words.3 = words.3 << 4 | UInt64(nibble)
+            count += 1
         }
-        words = (values[0], values[1], values[2], values[3])
+        self.words = words
     }
 
     /// Takes the 32 bytes of a SHA-256; another count is `nil`.
@@ -58,18 +63,33 @@ public struct Digest: Hashable, Sendable {
         words = (word(0), word(1), word(2), word(3))
     }
 
+    private static let prefix = "sha256:"
+
     /// The 64 hexadecimal digits.
-    public var hex: String {
-        unsafe String(unsafeUninitializedCapacity: 64) { buffer in
+    public var hex: String { text(after: "") }
+
+    private func text(after prefix: String) -> String {
+        let prefix = prefix.utf8
+        return unsafe String(unsafeUninitializedCapacity: prefix.count + 64) { buffer in
             var index = 0
-            for word in [words.0, words.1, words.2, words.3] {
-                for shift in stride(from: UInt64(60), through: 0, by: -4) {
+            for byte in prefix {
+                unsafe buffer[index] = byte
+                index += 1
+            }
+            func add(_ word: UInt64) {
+                var shift: UInt64 = 64
+                while shift > 0 {
+                    shift -= 4
                     let nibble = UInt8(truncatingIfNeeded: word >> shift) & 15
                     unsafe buffer[index] = nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
                     index += 1
                 }
             }
-            return 64
+            add(words.0)
+            add(words.1)
+            add(words.2)
+            add(words.3)
+            return index
         }
     }
 
@@ -106,7 +126,7 @@ public struct Digest: Hashable, Sendable {
 
 extension Digest: CustomStringConvertible {
     /// `sha256:` and the hexadecimal digits.
-    public var description: String { "sha256:" + hex }
+    public var description: String { text(after: Self.prefix) }
 }
 
 extension Digest: Comparable {

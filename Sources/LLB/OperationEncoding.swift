@@ -16,12 +16,15 @@ extension Pb_Op {
         fields.unknownFields = UnknownStorage()
         var oneof = Pb_Op()
         oneof.op = op
-        var rest = Pb_Op()
-        rest.unknownFields = unknownFields
         do {
-            return try fields.serializedBytes(options: options)
-                + oneof.serializedBytes(options: options)
-                + rest.serializedBytes(options: options)
+            var bytes: [UInt8] = try fields.serializedBytes(options: options)
+            bytes += try oneof.serializedBytes(options: options) as [UInt8]
+            if unknownFields != UnknownStorage() {
+                var rest = Pb_Op()
+                rest.unknownFields = unknownFields
+                bytes += try rest.serializedBytes(options: options) as [UInt8]
+            }
+            return bytes
         } catch {
             throw LLBError(.malformed, "cannot encode operation: \(error)")
         }

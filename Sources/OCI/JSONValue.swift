@@ -156,7 +156,11 @@ extension JSONValue {
 
     private static func write(_ text: String, into bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
-        for scalar in text.unicodeScalars {
+        var rest = text.utf8[...]
+        while let index = rest.firstIndex(where: mayNeedEscape) {
+            bytes.append(contentsOf: rest[..<index])
+            let scalar = text.unicodeScalars[index]
+            rest = rest[index...].dropFirst(UTF8.width(scalar))
             switch scalar {
             case "\"": bytes.append(contentsOf: #"\""#.utf8)
             case "\\": bytes.append(contentsOf: #"\\"#.utf8)
@@ -170,10 +174,20 @@ extension JSONValue {
                 for shift in [12, 8, 4, 0] as [UInt32] {
                     bytes.append(hexDigits[Int(scalar.value >> shift & 15)])
                 }
-            default:
-                bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+            default: bytes.append(contentsOf: text.utf8[index..<rest.startIndex])
             }
         }
+        bytes.append(contentsOf: rest)
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Whether a character that begins with the byte could be one that is written otherwise.
+    private static func mayNeedEscape(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0..<0x20, UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "&"):
+            true
+        // U+2028 and U+2029 begin so.
+        default: byte == 0xE2
+        }
     }
 }

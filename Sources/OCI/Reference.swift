@@ -29,19 +29,19 @@ public struct Reference: Hashable, Sendable {
             OCIError(.invalidReference, "cannot parse image reference \"\(text)\": \(reason)")
         }
         guard !text.isEmpty else { throw refuse("it is empty") }
-        if Digest(hex: text) != nil {
+        if text.utf8.count == 64, Digest(hex: text) != nil {
             throw refuse("64 hexadecimal digits are an image identifier, not a name")
         }
         let (host, remainder) = Reference.split(text)
-        let repositoryPart = remainder.prefix { $0 != ":" }
-        guard repositoryPart.lowercased() == repositoryPart else {
+        let repositoryPart = remainder[..<(remainder.utf8.firstIndex(of: UInt8(ascii: ":")) ?? remainder.endIndex)]
+        guard !Reference.hasUpperCase(repositoryPart) else {
             throw refuse("repository name \"\(repositoryPart)\" must be lower case")
         }
         var name = host + "/" + remainder
         var digest: Digest?
-        if let at = name.firstIndex(of: "@") {
-            let digestText = name[name.index(after: at)...]
-            guard let value = Digest(String(digestText)) else {
+        if let at = name.utf8.firstIndex(of: UInt8(ascii: "@")) {
+            let digestText = name[name.utf8.index(after: at)...]
+            guard let value = Digest(digestText) else {
                 throw refuse(
                     "\"\(digestText)\" is no digest; expected sha256: and 64 hexadecimal digits"
                 )
@@ -50,15 +50,15 @@ public struct Reference: Hashable, Sendable {
             name = String(name[..<at])
         }
         var tag: String?
-        if let colon = name.lastIndex(of: ":"), !name[colon...].contains("/") {
-            let text = String(name[name.index(after: colon)...])
+        if let colon = name.utf8.lastIndex(of: UInt8(ascii: ":")), !name.utf8[colon...].contains(UInt8(ascii: "/")) {
+            let text = String(name[name.utf8.index(after: colon)...])
             guard Reference.isTag(text) else { throw refuse("invalid tag \"\(text)\"") }
             tag = text
             name = String(name[..<colon])
         }
-        guard let slash = name.firstIndex(of: "/") else { throw refuse("it names no repository") }
+        guard let slash = name.utf8.firstIndex(of: UInt8(ascii: "/")) else { throw refuse("it names no repository") }
         let domain = String(name[..<slash])
-        let path = String(name[name.index(after: slash)...])
+        let path = String(name[name.utf8.index(after: slash)...])
         if Reference.isDomain(domain), Reference.isPath(path) {
             self.domain = domain
             self.path = path
@@ -112,27 +112,39 @@ extension Reference {
     /// Separates the registry, real or implied, from the rest.
     private static func split(_ text: String) -> (domain: String, remainder: String) {
         let dockerHub = "docker.io"
-        guard let slash = text.firstIndex(of: "/") else { return (dockerHub, "library/" + text) }
+        guard let slash = text.utf8.firstIndex(of: UInt8(ascii: "/")) else { return (dockerHub, "library/" + text) }
         let first = String(text[..<slash])
-        let rest = String(text[text.index(after: slash)...])
+        let rest = String(text[text.utf8.index(after: slash)...])
         var result: (domain: String, remainder: String)
         if first == "localhost" {
             result = (first, rest)
         } else if first == "index.docker.io" {
             result = (dockerHub, rest)
-        } else if first.contains(where: { $0 == "." || $0 == ":" }) || first.lowercased() != first {
+        } else if first.utf8.contains(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") })
+            || hasUpperCase(first[...])
+        {
             result = (first, rest)
         } else {
             result = (dockerHub, text)
         }
-        if result.domain == dockerHub, !result.remainder.contains("/") {
+        if result.domain == dockerHub, !result.remainder.utf8.contains(UInt8(ascii: "/")) {
             result.remainder = "library/" + result.remainder
         }
         return result
     }
 
+    /// Whether lower case would be another text.
+    private static func hasUpperCase(_ text: Substring) -> Bool {
+        var isASCII = true
+        for byte in text.utf8 {
+            if byte >= UInt8(ascii: "A"), byte <= UInt8(ascii: "Z") { return true }
+            if byte >= 0x80 { isASCII = false }
+        }
+        return !isASCII && text.lowercased() != text
+    }
+
     private static func isTag(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
+        let bytes = text.utf8
         guard let first = bytes.first, bytes.count <= tagByteLimit, isWord(first) else {
             return false
         }
@@ -166,32 +178,27 @@ extension Reference {
 
     /// Components of lower-case letters and digits, joined inside by `.`, `_`, `__` or any number of `-`.
     private static func isPath(_ text: String) -> Bool {
-        text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy {
-            component in
-            let bytes = Array(component)
-            var index = 0
-            func takeWord() -> Bool {
-                let start = index
-                while index < bytes.count, isDigit(bytes[index]) || isLower(bytes[index]) {
-                    index += 1
-                }
-                return index > start
+        /// What joins two words, as far as it was read.
+        var separator: (byte: UInt8, count: Int)?
+        var isInWord = false
+        for byte in text.utf8 {
+            if isDigit(byte) || isLower(byte) {
+                isInWord = true
+                separator = nil
+                continue
             }
-            guard takeWord() else { return false }
-            while index < bytes.count {
-                let start = index
-                while index < bytes.count, !isDigit(bytes[index]), !isLower(bytes[index]) {
-                    index += 1
-                }
-                let separator = String(decoding: bytes[start..<index], as: UTF8.self)
-                guard
-                    separator == "." || separator == "_" || separator == "__"
-                        || separator.utf8.allSatisfy({ $0 == UInt8(ascii: "-") })
-                else { return false }
-                guard takeWord() else { return false }
+            switch (byte, separator) {
+            case (UInt8(ascii: "/"), nil) where isInWord: break
+            case (UInt8(ascii: "."), nil) where isInWord, (UInt8(ascii: "_"), nil) where isInWord,
+                (UInt8(ascii: "-"), nil) where isInWord:
+                separator = (byte, 1)
+            case (UInt8(ascii: "_"), (UInt8(ascii: "_"), 1)?): separator = (byte, 2)
+            case (UInt8(ascii: "-"), (UInt8(ascii: "-"), _)?): break
+            default: return false
             }
-            return true
+            isInWord = false
         }
+        return isInWord
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }

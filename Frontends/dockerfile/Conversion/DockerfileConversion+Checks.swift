@@ -24,6 +24,7 @@ extension DockerfileConversion {
 
     /// ARGs FROM uses that nothing declares.
     func checkFromArguments(_ names: Set<String>, _ stage: Stage) {
+        guard !names.isEmpty else { return }
         let declared = globalArgumentNames.union(globalArguments.names)
         for name in names.subtracting(declared).sorted() {
             let near = nearestWord(to: name, among: declared.sorted())

@@ -7,18 +7,24 @@ internal import OCI
 /// Converts every file of a corpus and compares the results with BuildKit's own.
 ///
 ///     kiln-corpus DIR [--only TEXT] [--show COUNT]
+///     kiln-corpus DIR --time [--only TEXT]
 ///
 /// `DIR` holds `files/`, `golden/` and `manifest.tsv`. Prints what is equal by class of file, the first differences, and
-/// last of all one line: `heads equal N of M, configs equal N of M`. Ends with status 1 when anything differs.
+/// last of all one line: `heads equal N of M, configs equal N of M, warnings equal N of M, errors equal N of M`. Ends with
+/// status 1 when anything differs.
+///
+/// With `--time` nothing is compared: every target is converted on one thread, several times over, and the processor time
+/// that took is printed.
 @main
 struct CorpusCommand {
     private let folder: String
     private var filter = ""
     private var shownCount = 10
+    private var isTimed = false
 
     static func main() async {
         guard let command = CorpusCommand(Array(CommandLine.arguments.dropFirst())) else {
-            print("usage: kiln-corpus DIR [--only TEXT] [--show COUNT]")
+            print("usage: kiln-corpus DIR [--only TEXT] [--show COUNT | --time]")
             exit(64)
         }
         do {
@@ -40,6 +46,7 @@ struct CorpusCommand {
             case "--show":
                 guard let count = rest.popFirst().flatMap({ Int($0) }) else { return nil }
                 shownCount = count
+            case "--time": isTimed = true
             default: folder = argument
             }
         }
@@ -48,16 +55,10 @@ struct CorpusCommand {
     }
 
     private func run() async throws -> Bool {
-        let manifest = String(decoding: try read("manifest.tsv"), as: UTF8.self)
-        var entries: [(file: String, classes: [String])] = []
-        for line in manifest.split(separator: "\n").dropFirst() {
-            let columns = line.split(separator: "\t", omittingEmptySubsequences: false).map(
-                String.init
-            )
-            guard columns.count >= 6, filter.isEmpty || columns[5].contains(filter) else {
-                continue
-            }
-            entries.append((columns[5], columns[4].split(separator: ",").map(String.init)))
+        let entries = try entries()
+        if isTimed {
+            try await time(entries.map(\.file))
+            return true
         }
         var report = Report()
         try await withThrowingTaskGroup(of: [Comparison].self) { group in
@@ -77,16 +78,58 @@ struct CorpusCommand {
         return report.isClean
     }
 
+    private func entries() throws -> [(file: String, classes: [String])] {
+        let manifest = String(decoding: try read("manifest.tsv"), as: UTF8.self)
+        var entries: [(file: String, classes: [String])] = []
+        for line in manifest.split(separator: "\n").dropFirst() {
+            let columns = line.split(separator: "\t", omittingEmptySubsequences: false).map(
+                String.init
+            )
+            guard columns.count >= 6, filter.isEmpty || columns[5].contains(filter) else {
+                continue
+            }
+            entries.append((columns[5], columns[4].split(separator: ",").map(String.init)))
+        }
+        return entries
+    }
+
+    private func time(_ files: [String]) async throws {
+        var conversions: [(file: CorpusFile, target: String)] = []
+        for name in files {
+            let file = try file(name)
+            for target in file.targets { conversions.append((file, target)) }
+        }
+        for _ in 0..<3 {
+            let start = Self.processorTime
+            var accepted = 0
+            for conversion in conversions
+            where await conversion.file.convert(target: conversion.target) { accepted += 1 }
+            let spent = Self.processorTime - start
+            print("\(conversions.count) targets, \(accepted) accepted: \(spent) of processor time")
+        }
+    }
+
+    /// What this process has used of all processors.
+    private static var processorTime: Duration {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+
     private func read(_ path: String) throws -> [UInt8] {
         Array(try Data(contentsOf: URL(filePath: folder + "/" + path)))
     }
 
-    @concurrent
-    private func compare(_ file: String) async throws -> [Comparison] {
-        let golden = try JSONValue(parsing: try read("golden/\(file).json"))
-        return try await CorpusFile(name: file, source: try read("files/\(file)"), golden: golden)
-            .comparisons()
+    private func file(_ name: String) throws -> CorpusFile {
+        CorpusFile(
+            name: name,
+            source: try read("files/\(name)"),
+            golden: try JSONValue(parsing: try read("golden/\(name).json"))
+        )
     }
+
+    @concurrent
+    private func compare(_ name: String) async throws -> [Comparison] { try await file(name).comparisons() }
 }
 
 /// Counts and differences of a run.
@@ -130,10 +173,12 @@ private struct Report {
     }
 
     func printTotals() {
-        for part in Comparison.Part.allCases where part != .head && part != .config {
+        let last: [Comparison.Part] = [.head, .config, .warnings, .errors]
+        for part in Comparison.Part.allCases where !last.contains(part) {
             print(count(part, comparisons, part.rawValue))
         }
-        print("\(count(.head, comparisons, "heads")), \(count(.config, comparisons, "configs"))")
+        let names = ["heads", "configs", "warnings", "errors"]
+        print(zip(last, names).map { count($0, comparisons, $1) }.joined(separator: ", "))
     }
 
     private func count(

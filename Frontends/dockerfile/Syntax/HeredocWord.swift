@@ -5,7 +5,13 @@ extension Heredoc {
     ///
     /// A line whose quotes do not close announces none.
     static func heredocs(in line: String) throws(DockerfileError) -> [Heredoc] {
-        guard line.utf8.firstRange(of: "<<".utf8) != nil else { return [] }
+        // Every line is asked, and hardly any has one.
+        var before: UInt8 = 0
+        let mayAnnounce = line.utf8.contains { byte in
+            defer { before = byte }
+            return byte == UInt8(ascii: "<") && before == byte
+        }
+        guard mayAnnounce else { return [] }
         var expander = Expander()
         expander.keepsQuotes = true
         expander.keepsEscapes = true

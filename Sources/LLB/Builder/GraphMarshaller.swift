@@ -50,7 +50,8 @@ extension State {
 /// Turns vertices into operations, inputs first, without recursion.
 private struct GraphMarshaller {
     let options: MarshalOptions
-    private var done: [ObjectIdentifier: Digest] = [:]
+    /// Digests of what is written, as inputs name them.
+    private var done: [ObjectIdentifier: String] = [:]
     private var written: Set<Digest> = []
     private var definition = Definition()
     private var files: [SourceFile] = []
@@ -117,7 +118,7 @@ private struct GraphMarshaller {
             let message = try message(of: vertex, constraints: &constraints)
             operation = Definition.Operation(try message.canonicalBytes())
         }
-        done[ObjectIdentifier(vertex)] = operation.digest
+        done[ObjectIdentifier(vertex)] = operation.digest.description
         definition.metadata[operation.digest, default: Pb_OpMetadata()].adopt(constraints.metadata)
         for location in constraints.locations {
             let index = files.firstIndex(of: location.file) ?? files.count
@@ -135,7 +136,7 @@ private struct GraphMarshaller {
             throw LLBError(.invalidGraph, "cannot write definition: an operation needs itself")
         }
         var input = Pb_Input()
-        input.digest = digest.description
+        input.digest = digest
         input.index = Int64(output.index)
         return input
     }

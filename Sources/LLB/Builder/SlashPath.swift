@@ -8,6 +8,7 @@ public enum SlashPath {
 
     /// The shortest path with the same meaning: no `.`, no empty components, `..` resolved as far as it goes; `.` for "".
     public static func clean(_ path: String) -> String {
+        if isClean(path) { return path }
         let rooted = isAbsolute(path)
         var kept: [Substring.UTF8View.SubSequence] = []
         var climbs = 0
@@ -27,6 +28,17 @@ public enum SlashPath {
         let joined = kept.map { String(Substring($0)) }.joined(separator: "/")
         if rooted { return "/" + joined }
         return joined.isEmpty ? "." : joined
+    }
+
+    /// Whether cleaning would change nothing; true of most paths.
+    private static func isClean(_ path: String) -> Bool {
+        // A component that begins with a dot is looked at closer by who asks.
+        var isAtStart = true
+        for byte in path.utf8.dropFirst(isAbsolute(path) ? 1 : 0) {
+            if isAtStart, byte == UInt8(ascii: "/") || byte == UInt8(ascii: ".") { return false }
+            isAtStart = byte == UInt8(ascii: "/")
+        }
+        return !isAtStart || path.utf8.elementsEqual("/".utf8)
     }
 
     /// The cleaned concatenation of the parts that are not empty; "" when all are.
