@@ -79,7 +79,7 @@ import Testing
         #expect(converted.image.platform.architecture == "arm64")
     }
 
-    @Test func `replaces images and stages by named contexts`() async throws {
+    @Test func `P-INPUT-04: replaces images and stages by named contexts`() async throws {
         let text =
             "FROM a AS base\nRUN gone\nFROM base\nCOPY --from=b:1 /x /y\nCOPY --from=dir sub /z"
         let options = [

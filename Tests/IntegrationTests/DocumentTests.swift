@@ -4,11 +4,12 @@ import SystemPackage
 import Testing
 
 struct DocumentTests {
-    @Test func `the commands of the documents do what is shown`() async throws {
+    @Test(arguments: ["docs/frontends.md", "Protocol/README.md"])
+    func `the commands of the documents do what is shown`(_ document: String) async throws {
         let kiln = try await Kiln.shared
         let result = try await Command(
             Kiln.repository.appending("dev/check-docs").string,
-            [kiln.directory.string, Kiln.repository.appending("docs/frontends.md").string]
+            [kiln.directory.string, Kiln.repository.appending(document).string]
         ).result()
         #expect(result.status == 0, "\(result.outputText)\(result.error)")
     }

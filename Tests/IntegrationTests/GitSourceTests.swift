@@ -102,7 +102,7 @@ import Testing
         #expect(found.status == 1)
     }
 
-    @Test func `a repository is a build context, with its Dockerfile in it`() async throws {
+    @Test func `P-INPUT-03: a repository is a build context, with its Dockerfile in it`() async throws {
         let server = try GitServer()
         try await server.makeRepository(
             "r",
