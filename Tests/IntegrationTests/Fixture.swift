@@ -77,17 +77,21 @@ struct Fixture: Sendable, CustomTestStringConvertible {
     }
 
     /// Arguments of `kiln build` that say what is built from what.
+    ///
+    /// - Parameter base: The OCI layout of the base image; without one that which the run made.
     func inputs(
         _ options: JSONValue?,
         _ kiln: Kiln,
         _ workspace: Workspace,
-        server: String? = nil
+        server: String? = nil,
+        base: String? = nil
     ) throws -> [String] {
+        let base = base ?? kiln.base
         var result: [String] = []
         let usualFile = frontend == nil ? "Dockerfile" : "image.yaml"
         result += ["-f", path.appending(options?["file"]?.text ?? usualFile).string]
         if let frontend { result += ["--frontend", frontend] }
-        result += ["--build-context", "busybox=oci-layout://\(kiln.base)"]
+        result += ["--build-context", "busybox=oci-layout://\(base)"]
         for name in ["target", "platform"] {
             if let value = options?[name]?.text { result += ["--\(name)", value] }
         }
@@ -100,7 +104,7 @@ struct Fixture: Sendable, CustomTestStringConvertible {
         }
         for member in options?["contexts"]?.members ?? [] {
             let place = member.value.text ?? ""
-            let value = place == "@base" ? "oci-layout://\(kiln.base)" : path.appending(place).string
+            let value = place == "@base" ? "oci-layout://\(base)" : path.appending(place).string
             result += ["--build-context", "\(member.name)=\(value)"]
         }
         for entitlement in options?["allow"]?.elements ?? [] { result += ["--allow", entitlement.text ?? ""] }

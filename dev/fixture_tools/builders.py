@@ -40,16 +40,17 @@ def secrets(options, scratch):
 
 
 def buildkit_inputs(options, fixture, base, scratch, server):
-    """What buildctl build is told about a fixture; layout and directories have the names that Kiln gives them."""
-    layout = f"oci-layout://layout0@{base_digest(base)}"
-    yield from ["--local", f"context={fixture / options.get('context', '.')}"]
-    yield from ["--local", f"dockerfile={fixture}", "--oci-layout", f"layout0={base}"]
+    """What buildctl build is told about a fixture; layouts and directories have the names that Kiln gives them."""
     values = frontend_options(options, server)
     values["filename"] = options.get("file", "Dockerfile")
-    values["context:busybox"] = layout
-    for name, place in options.get("contexts", {}).items():
-        values[f"context:{name}"] = layout if place == "@base" else f"local:{name}"
-        if place != "@base":
+    yield from ["--local", f"context={fixture / options.get('context', '.')}", "--local", f"dockerfile={fixture}"]
+    contexts = {"busybox": "@base", **options.get("contexts", {})}
+    for index, (name, place) in enumerate(sorted(contexts.items())):
+        if place == "@base":
+            values[f"context:{name}"] = f"oci-layout://layout{index}@{base_digest(base)}"
+            yield from ["--oci-layout", f"layout{index}={base}"]
+        else:
+            values[f"context:{name}"] = f"local:{name}"
             yield from ["--local", f"{name}={fixture / place}"]
     for key, value in values.items():
         yield from ["--opt", f"{key}={value}"]
