@@ -111,7 +111,8 @@ extension ConformanceCase {
         ),
     ]
 
-    private static let providedCases = ["describe/targets", "describe/outline", "lint", "convert", "format"].map { method in
+    private static let providedCases = ["describe/targets", "describe/outline", "lint", "convert", "format"].map {
+        method in
         ConformanceCase(
             "handshake/provided-\(method.replacing("/", with: "-"))",
             rules: ["P-WORK-02"],

@@ -16,7 +16,8 @@ struct Kiln: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            BuildCommand.self, LintCommand.self, FormatCommand.self, LLBCommand.self, ProjectLockCommand.self, ProjectUpdateCommand.self,
+            BuildCommand.self, LintCommand.self, FormatCommand.self, LLBCommand.self, ProjectLockCommand.self,
+            ProjectUpdateCommand.self,
             FrontendCommand.self,
             DiskUsageCommand.self, PruneCommand.self, VersionCommand.self,
         ]

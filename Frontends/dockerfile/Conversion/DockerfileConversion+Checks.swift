@@ -10,8 +10,8 @@ internal import PathPatterns
 extension DockerfileConversion {
     /// Variables an instruction uses that nothing sets and no ARG declares.
     func checkUnmatched(_ names: Set<String>, _ step: Step) {
-        let declared = Set(step.stage.arguments.map(\.name)).union(Self.scannerArguments)
-        for name in names.subtracting(declared).sorted() {
+        let unknown = names.filter { !step.stage.argumentNames.contains($0) && !Self.scannerArguments.contains($0) }
+        for name in unknown.sorted() {
             let near = nearestWord(to: name, among: step.stage.state.environment.names)
             report(
                 .undefinedVar,

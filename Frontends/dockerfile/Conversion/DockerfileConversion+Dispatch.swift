@@ -10,8 +10,10 @@ struct Step {
     let stage: StageState
     let instruction: Instruction
     let sources: [StageState]
-    /// Of the stage when the instruction begins.
-    let environment: EnvironmentList
+    /// The stage's variables as they are before the step sets any.
+    ///
+    /// A copy kept for the length of a step would make each ENV copy all of them.
+    var environment: EnvironmentList { stage.state.environment }
 
     var lines: ClosedRange<Int> { instruction.lines }
 }
@@ -51,6 +53,7 @@ extension DockerfileConversion {
             let (name, value) = splitAssignment(assignment)
             stage.state.environment[name] = value
         }
+        stage.indexEnvironment()
         if !options.hostname.isEmpty { stage.state.hostname = options.hostname }
         if !stage.image.config.workingDirectory.isEmpty {
             _ = try setDirectory(stage.image.config.workingDirectory, stage)
@@ -63,8 +66,7 @@ extension DockerfileConversion {
         let step = Step(
             stage: stage,
             instruction: command.instruction,
-            sources: command.sources,
-            environment: stage.state.environment
+            sources: command.sources
         )
         var body = command.instruction.body
         try body.expand { text throws(DockerfileError) in try self.expand(text, expander, step) }
@@ -123,7 +125,7 @@ extension DockerfileConversion {
             checkSecret("ENV", pair.key, step)
             text += " \(pair.key)=\(pair.value)"
             step.stage.state.environment[pair.key] = pair.value
-            step.stage.image.config.setEnvironment(pair.key, pair.value)
+            step.stage.setImageEnvironment(pair.key, pair.value)
         }
         commit(text, step)
     }
@@ -168,7 +170,7 @@ extension DockerfileConversion {
             {
                 step.stage.state.environment[declaration.name] = value
             }
-            step.stage.arguments.append(declaration)
+            step.stage.declare(declaration)
             texts.append(declaration.name + (declaration.defaultValue.map { "=" + $0 } ?? ""))
         }
         commit("ARG " + texts.joined(separator: " "), step)
@@ -295,18 +297,6 @@ extension DockerfileConversion {
 func splitAssignment(_ text: String) -> (name: String, value: String) {
     guard let separator = text.firstIndex(of: "=") else { return (text, "") }
     return (String(text[..<separator]), String(text[text.index(after: separator)...]))
-}
-
-extension ContainerConfig {
-    /// Replaces a variable where it stands, or appends it.
-    fileprivate mutating func setEnvironment(_ name: String, _ value: String) {
-        let assignment = name + "=" + value
-        if let index = environment.firstIndex(where: { splitAssignment($0).name == name }) {
-            environment[index] = assignment
-        } else {
-            environment.append(assignment)
-        }
-    }
 }
 
 /// Names and numbers STOPSIGNAL takes.

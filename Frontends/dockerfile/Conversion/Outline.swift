@@ -60,10 +60,10 @@ package struct DockerfileOutline: Sendable {
         name = target.givenName
         description = target.description
         self.source = source
+        var known: Set<String> = []
         for stage in DockerfileOutline.inOrder(target) {
             for name in stage.outline.allUsed.sorted() {
-                guard let argument = stage.outline.arguments[name],
-                    !arguments.contains(where: { $0.name == argument.name })
+                guard let argument = stage.outline.arguments[name], known.insert(argument.name).inserted
                 else { continue }
                 arguments.append(
                     Entry(

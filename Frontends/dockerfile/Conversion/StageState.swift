@@ -44,7 +44,11 @@ final class StageState {
     var ignoresCache = false
 
     /// ARGs so far, with their values.
-    var arguments: [ArgInstruction.Declaration] = []
+    private(set) var arguments: [ArgInstruction.Declaration] = []
+    /// Their names.
+    private(set) var argumentNames: Set<String> = []
+    /// Where each variable stands in the image's environment, once instructions are carried out.
+    private var environmentPositions: [String: Int] = [:]
     /// Paths of the build context that are used, absolute.
     var contextPaths: Set<String> = []
     /// Paths of this tree that others use, absolute; shared with the stages it starts from.
@@ -106,6 +110,33 @@ final class StageState {
         usedPaths = base.usedPaths
         hasWorkingDirectory = base.hasWorkingDirectory
         arguments += base.arguments
+        argumentNames.formUnion(base.argumentNames)
+    }
+
+    /// Adds an ARG.
+    func declare(_ argument: ArgInstruction.Declaration) {
+        arguments.append(argument)
+        argumentNames.insert(argument.name)
+    }
+
+    /// Learns the environment of the image, which only ``setImageEnvironment(_:_:)`` changes from then on.
+    func indexEnvironment() {
+        environmentPositions = [:]
+        for (index, assignment) in image.config.environment.enumerated() {
+            let name = splitAssignment(assignment).name
+            if environmentPositions[name] == nil { environmentPositions[name] = index }
+        }
+    }
+
+    /// Replaces a variable of the image where it stands, or appends it.
+    func setImageEnvironment(_ name: String, _ value: String) {
+        let assignment = name + "=" + value
+        if let index = environmentPositions[name] {
+            image.config.environment[index] = assignment
+        } else {
+            environmentPositions[name] = image.config.environment.count
+            image.config.environment.append(assignment)
+        }
     }
 
     /// Forgets the stages it needs, when the conversion is over.

@@ -4,7 +4,8 @@
 ///
 /// Setting a variable again moves it to the end, as BuildKit's list does.
 public struct EnvironmentList: Hashable, Sendable {
-    private var entries: [Entry] = []
+    /// In order; `nil` where one was removed, or moved to the end.
+    private var entries: [Entry?] = []
     private var positions: [[UInt8]: Int] = [:]
 
     private struct Entry: Hashable, Sendable {
@@ -16,32 +17,45 @@ public struct EnvironmentList: Hashable, Sendable {
     public init() {}
 
     /// Names in order.
-    public var names: [String] { entries.map(\.name) }
+    public var names: [String] { present.map(\.name) }
 
     /// `NAME=value` in order.
-    public var assignments: [String] { entries.map { $0.name + "=" + $0.value } }
+    public var assignments: [String] { present.map { $0.name + "=" + $0.value } }
+
+    private var present: [Entry] { entries.compactMap(\.self) }
 
     /// The value of a variable.
     ///
-    /// Setting `nil` removes it.
+    /// Setting one anew moves it to the end; setting `nil` removes it. Either takes constant time, on average.
     public subscript(_ name: String) -> String? {
-        get { positions[Array(name.utf8)].map { entries[$0].value } }
+        get { positions[Array(name.utf8)].flatMap { entries[$0]?.value } }
         set {
             let key = Array(name.utf8)
             if let position = positions[key] {
                 if position == entries.count - 1, let newValue {
-                    entries[position].value = newValue
+                    entries[position]?.value = newValue
                     return
                 }
-                entries.remove(at: position)
+                entries[position] = nil
                 positions[key] = nil
-                for index in position..<entries.count {
-                    positions[Array(entries[index].name.utf8)] = index
-                }
             }
             guard let newValue else { return }
+            if entries.count > 2 * positions.count + 16 { compact() }
             positions[key] = entries.count
             entries.append(Entry(name: name, value: newValue))
         }
     }
+
+    private mutating func compact() {
+        entries = present
+        for (position, entry) in entries.enumerated() {
+            if let entry { positions[Array(entry.name.utf8)] = position }
+        }
+    }
+
+    /// Whether two lists have the same variables in the same order.
+    public static func == (left: EnvironmentList, right: EnvironmentList) -> Bool { left.present == right.present }
+
+    /// Hashes what ``==(_:_:)`` compares.
+    public func hash(into hasher: inout Hasher) { hasher.combine(present) }
 }

@@ -25,7 +25,8 @@ extension BuildDescription {
             case .outline(let description): description.members.json
             case .lint(let findings): findings.members.json
             case .graph(let definition): Wire.Converted(definition: .protobuf(definition)).members.json
-            case .formatted(let bytes): (["content": .string(String(decoding: bytes, as: UTF8.self))] as WireObject).json
+            case .formatted(let bytes):
+                (["content": .string(String(decoding: bytes, as: UTF8.self))] as WireObject).json
             }
         return String(decoding: bytes, as: UTF8.self) + "\n"
     }
