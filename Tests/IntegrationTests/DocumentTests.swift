@@ -4,7 +4,7 @@ import SystemPackage
 import Testing
 
 struct DocumentTests {
-    @Test(arguments: ["docs/frontends.md", "Protocol/README.md"])
+    @Test(arguments: ["docs/frontends.md", "docs/lint.md", "Protocol/README.md"])
     func `the commands of the documents do what is shown`(_ document: String) async throws {
         let kiln = try await Kiln.shared
         let result = try await Command(

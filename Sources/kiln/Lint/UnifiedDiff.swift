@@ -2,8 +2,8 @@
 
 /// What differs between two texts, as `diff -u` shows it; empty when nothing does.
 ///
-/// Lines that stand once in each text are what the rest is aligned by. That need not give the least difference, but takes
-/// no more than `n log n` for each level of nesting, whatever the texts.
+/// Lines that stand once in each text are what the rest is aligned by, and only short stretches between them are compared
+/// line by line. That need not give the least difference, but takes `n log n`, whatever the texts.
 func unifiedDiff(_ old: [UInt8], _ new: [UInt8], name: String) -> [UInt8] {
     let alignment = LineAlignment(lines(old), lines(new))
     let hunks = alignment.hunks()
@@ -38,6 +38,8 @@ private struct LineAlignment {
     private var changes: [Change] = []
 
     private static let depthMax = 16
+    /// Stretches whose lengths multiplied are more are not compared line by line.
+    private static let comparisonCountMax = 100_000
     /// Lines shown before and after a change.
     private static let contextCount = 3
 
@@ -58,7 +60,8 @@ private struct LineAlignment {
             right = right.dropLast()
         }
         if left.isEmpty, right.isEmpty { return }
-        let anchors = depth < Self.depthMax ? anchors(left, right) : []
+        var anchors = depth < Self.depthMax ? anchors(left, right) : []
+        if anchors.isEmpty, left.count * right.count <= Self.comparisonCountMax { anchors = common(left, right) }
         if left.isEmpty || right.isEmpty || anchors.isEmpty {
             changes.append(Change(old: left, new: right))
             return
@@ -101,6 +104,21 @@ private struct LineAlignment {
             next = previous[next]
         }
         return row.reversed()
+    }
+
+    /// The lines that a shortest row of insertions and removals leaves alone.
+    private func common(_ left: Range<Int>, _ right: Range<Int>) -> [(old: Int, new: Int)] {
+        let difference = new[right].difference(from: old[left])
+        let removed = Set(difference.removals.map { Self.offset($0) })
+        let inserted = Set(difference.insertions.map { Self.offset($0) })
+        let kept = left.indices.filter { !removed.contains($0 - left.lowerBound) }
+        return zip(kept, right.indices.filter { !inserted.contains($0 - right.lowerBound) }).map { ($0, $1) }
+    }
+
+    private static func offset(_ change: CollectionDifference<ArraySlice<UInt8>>.Change) -> Int {
+        switch change {
+        case .insert(let offset, _, _), .remove(let offset, _, _): offset
+        }
     }
 
     /// Changes in groups between which there are more lines than are shown around them.
