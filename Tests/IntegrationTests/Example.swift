@@ -96,6 +96,26 @@ struct Example: Sendable, CustomTestStringConvertible {
             wrong: ("title: Notes\ncolour: red\n", "notes.site:2: expected one of title, pages, base")
         ),
         Example(
+            name: "ruby",
+            fileName: "app.steps",
+            file: """
+                base scratch
+                copy app /srv/app
+                write /etc/motd hello  there
+                env NAME=value
+                user 1000:1000
+                cmd /srv/app/serve --port 80
+
+                """,
+            context: ["app/serve": "#!/bin/sh\n"],
+            tree: ["srv/app/serve": "#!/bin/sh\n", "etc/motd": "hello  there\n"],
+            config: """
+                {"Cmd": ["/srv/app/serve", "--port", "80"], "User": "1000:1000", \
+                "Env": ["PATH=/usr/local/bin:/usr/bin:/bin", "NAME=value"]}
+                """,
+            wrong: ("base scratch\n  copy one\n", "app.steps:2:8: this is not of the form `copy SOURCE /DEST`")
+        ),
+        Example(
             name: "rust",
             fileName: "crontab",
             file: "SHELL=/bin/sh\n15 3 * * 1-5 backup\n*/10 * * * * check\n",
