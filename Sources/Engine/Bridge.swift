@@ -112,7 +112,7 @@ final class BuildBridge: FrontendBridge {
         let definition = try definition.canonical()
         let graph = try definition.graph()
         guard let result = graph.result else { return nil }
-        try caller?.rights.check(graph)
+        try caller?.rights.check(graph, in: session)
         let ref = BuildRef(
             definition: definition,
             graph: try GraphBinding(services: services, images: images, remotes: remotes).vertexGraph(graph),
@@ -123,6 +123,9 @@ final class BuildBridge: FrontendBridge {
         if evaluate { _ = try await ref.tree() }
         return ref
     }
+
+    /// What the build was given.
+    var session: BuildSession? { job.attachment as? BuildSession }
 
     func evaluate(_ ref: BuildRef) async throws { _ = try await ref.tree() }
 
@@ -191,6 +194,12 @@ final class BuildBridge: FrontendBridge {
     // MARK: Sources
 
     func resolveSource(_ query: Wire.ResolveSource) async throws -> ResolvedSource {
+        try caller?.rights.check(
+            query.identifier,
+            query.attributes,
+            in: session,
+            of: query.logName ?? query.identifier
+        )
         let scheme = query.identifier.firstRange(of: "://").map { query.identifier[..<$0.lowerBound] }
         switch scheme {
         case "docker-image", "oci-layout": return try await resolveImage(query)
@@ -204,9 +213,7 @@ final class BuildBridge: FrontendBridge {
     }
 
     private func resolveRemote(_ query: Wire.ResolveSource) async throws -> ResolvedSource {
-        let secrets: @Sendable (String) async throws -> [UInt8]? = { [job] id in
-            try await (job.attachment as? BuildSession)?.secret(id)
-        }
+        let secrets: @Sendable (String) async throws -> [UInt8]? = { [session] id in try await session?.secret(id) }
         var answer = ResolvedSource(identifier: query.identifier, attributes: query.attributes)
         let name = query.logName ?? "[internal] load metadata for \(query.identifier)"
         if query.identifier.hasPrefix("git://") {
@@ -224,7 +231,7 @@ final class BuildBridge: FrontendBridge {
         }
         let request = try remotes.file(query.identifier, query.attributes)
         let file = try await events.withStep(name) { _ in
-            try await remotes.http.resolve(request, secrets: secrets)
+            try await remotes.resolve(request, secrets: secrets)
         }
         remotes.note(file, query.identifier, query.attributes)
         answer.http = ResolvedSource.HTTP(

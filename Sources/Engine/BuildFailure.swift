@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FrontendHost
 internal import FrontendProtocol
 package import LinuxSystem
 internal import LLB
@@ -8,12 +9,13 @@ internal import OCI
 internal import Solver
 
 /// A step that failed, with the place in the build file it comes from.
-struct BuildFailure: Error, CustomStringConvertible, FaultClassified {
+struct BuildFailure: Error, CustomStringConvertible, FaultClassified, ProtocolKindClassified {
     /// What people call the step.
     let step: String?
     /// Why it failed, in the operation's own words.
     let reason: String
     let fault: Fault
+    let protocolKind: ProtocolFailure.Kind?
     /// The lines of the build file, the culprits marked; `nil` when the step comes from none.
     let excerpt: String?
 
@@ -27,6 +29,7 @@ struct BuildFailure: Error, CustomStringConvertible, FaultClassified {
         let cause = error.cause
         reason = error.operationMessage
         fault = (cause as? any FaultClassified)?.fault ?? error.fault
+        protocolKind = (error.rootCause as? any ProtocolKindClassified)?.protocolKind
         step = name
         excerpt = error.vertex.flatMap { SourceExcerpt(definition, vertex: $0)?.text }
     }
@@ -48,6 +51,9 @@ extension SolverError: FaultClassified {
         if let inner = cause as? SolverError { return inner.operationMessage }
         return "\(cause)"
     }
+
+    /// What the operation itself threw, where it threw something.
+    var rootCause: (any Error)? { (cause as? SolverError)?.rootCause ?? cause }
 }
 
 /// Lines of a build file around the ones a vertex comes from.

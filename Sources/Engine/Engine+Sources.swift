@@ -17,26 +17,47 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - platforms: Each image is also found for these, where it has them: what one machine does not need, another may.
-    ///   - isLocked: Whether a source that `lock` does not pin is an error.
     /// - Returns: The sources of this build, and no others.
     package func sources(
         of request: BuildRequest,
         lock: LockFile,
         platforms: [Platform],
-        isLocked: Bool = false,
         onEvent: @escaping @Sendable (BuildEvent) -> Void = { _ in }
     ) async throws -> [SourceKey: LockedSource] {
         var request = request
-        request.isLocked = isLocked
         // A frontend's remembered answers would hide its questions.
         request.reusesFrontendResults = false
         let record = SourceRecord()
-        let pins = SourcePins(lock: lock, isLocked: isLocked, isOffline: request.isOffline, record: record)
+        let pins = SourcePins(lock: lock, isOffline: request.isOffline, record: record)
         try await Build(services: services, request: request, pins: pins, onEvent: onEvent).resolveSources()
-        if isLocked { return record.sources }
         let images = BuildImages(services: services, layouts: [:], progress: nil, pins: pins)
         for key in record.sources.keys.sorted() { try await find(key, for: platforms, in: images) }
         return record.sources
+    }
+
+    /// Compares a lock with what a build needs, as ``sources(of:lock:platforms:onEvent:)`` finds it out, for the platforms of the request.
+    ///
+    /// What is missing is looked for all the same, so that the frontend goes on and everything is found at once.
+    ///
+    /// - Throws: Nothing but `CancellationError`: other errors are a part of what is returned.
+    package func check(
+        _ lock: LockFile,
+        against request: BuildRequest
+    ) async throws -> SourceCheck {
+        var request = request
+        request.isLocked = true
+        // A frontend's remembered answers would hide its questions.
+        request.reusesFrontendResults = false
+        let (record, audit) = (SourceRecord(), SourceAudit())
+        let pins = SourcePins(lock: lock, isLocked: true, isOffline: request.isOffline, record: record, audit: audit)
+        var failure: (any Error)?
+        do {
+            try await Build(services: services, request: request, pins: pins, onEvent: { _ in }).resolveSources()
+        } catch {
+            try Task.checkCancellation()
+            failure = error
+        }
+        return SourceCheck(problems: audit.problems, sources: Set(record.sources.keys), failure: failure)
     }
 
     /// Asks what pinned sources are now.
@@ -52,7 +73,7 @@ extension Engine {
         let remotes = RemoteSources(services: services, pins: pins)
         for (key, source) in pinned.sorted(by: { $0.key < $1.key }) {
             guard case .image(_, let known) = source else {
-                try await find(key, in: remotes)
+                try await find(key, source, in: remotes)
                 continue
             }
             var wanted = platforms
@@ -70,10 +91,11 @@ extension Engine {
     }
 
     /// Asks for the commit of a reference or the body of an address; nobody is there to give secrets.
-    private func find(_ key: SourceKey, in remotes: RemoteSources) async throws {
-        if key.kind == .git {
-            let commit = try await remotes.git.resolve(try remotes.checkout(key.text, [:]), secrets: { _ in nil })
-            remotes.note(commit, key.text, [:])
+    private func find(_ key: SourceKey, _ pinned: LockedSource, in remotes: RemoteSources) async throws {
+        if case .git(_, let remote) = pinned {
+            let attributes = remote.map { [SourceAttribute.gitFullURL: $0] } ?? [:]
+            let commit = try await remotes.git.resolve(try remotes.checkout(key.text, attributes), secrets: { _ in nil })
+            remotes.note(commit, key.text, attributes)
         } else {
             let file = try await remotes.http.resolve(try remotes.file(key.text, [:]), secrets: { _ in nil })
             remotes.note(file, key.text, [:])
@@ -99,7 +121,9 @@ extension Build {
     func resolveSources() async throws {
         try await withBridge { inputs, bridge in
             for platform in try await result(inputs, bridge).platforms {
-                guard let graph = try platform.ref?.definition.graph() else { continue }
+                guard let definition = platform.ref?.definition else { continue }
+                let graph = try definition.graph()
+                inputs.pins.audit?.notePlaces(of: graph, definition)
                 for vertex in graph.vertices {
                     guard case .source(let source) = vertex.operation.op,
                         SourceKey(identifier: source.identifier) != nil

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FrontendHost
+package import FrontendProtocol
 package import LinuxSystem
 
 /// Why the engine refused or failed a build.
@@ -45,4 +47,9 @@ extension EngineError: FaultClassified {
         case .invalidDefinition, .invalidRequest, .missingFile, .notEntitled, .stepFailed, .unsupported: .input
         }
     }
+}
+
+extension EngineError: ProtocolKindClassified {
+    /// What the one who builds did not allow is `denied`, as what the project did not grant.
+    package var protocolKind: ProtocolFailure.Kind? { code == .notEntitled ? .denied : nil }
 }

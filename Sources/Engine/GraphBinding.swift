@@ -101,7 +101,7 @@ extension GraphBinding {
             return HTTPOperation(
                 name: vertex.name,
                 request: try remotes.file(source.identifier, source.attrs),
-                source: remotes.http
+                sources: remotes
             )
         case "git":
             return GitOperation(

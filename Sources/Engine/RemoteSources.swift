@@ -44,6 +44,17 @@ struct RemoteSources: Sendable {
         return request
     }
 
+    /// The secrets that fetching a source may use; none for sources of other kinds.
+    ///
+    /// - Throws: What ``file(_:_:)`` and ``checkout(_:_:)`` throw for an identifier or attributes they cannot read.
+    static func login(_ identifier: String, _ attributes: [String: String]) throws -> [LoginSecret] {
+        switch identifier.firstRange(of: "://").map({ identifier[..<$0.lowerBound] }) {
+        case "http", "https": try HTTPFileRequest(identifier: identifier, attributes: attributes).login
+        case "git": try GitRequest(identifier: identifier, attributes: attributes).login
+        default: []
+        }
+    }
+
     /// Takes down what an address was found to mean, unless the build file itself says what it must be.
     func note(_ file: HTTPFile, _ identifier: String, _ attributes: [String: String]) {
         guard attributes[SourceAttribute.httpChecksum, default: ""].isEmpty, let key = SourceKey(identifier: identifier)
@@ -56,7 +67,29 @@ struct RemoteSources: Sendable {
         guard !GitRequest.isCommit(attributes[SourceAttribute.gitChecksum, default: ""]),
             let key = SourceKey(identifier: identifier)
         else { return }
-        pins.record?.add(.git(commit: commit.commit ?? commit.checksum), as: key)
+        let remote = try? GitRequest(identifier: identifier, attributes: attributes).remote
+        let usual = try? GitRequest(identifier: identifier, attributes: [:]).remote
+        let isSafe = remote.map { !$0.hasPrefix("http") || !$0.contains("@") } ?? false
+        // What may hold a login is not for a file that everybody reads.
+        let noted = isSafe && remote != usual ? remote : nil
+        pins.record?.add(.git(commit: commit.commit ?? commit.checksum, remote: noted), as: key)
+    }
+
+    /// Finds a file as ``HTTPSource/resolve(_:secrets:progress:)`` does.
+    ///
+    /// - Throws: `F218` besides, for a body that is not the one of the project's lock.
+    func resolve(
+        _ request: HTTPFileRequest,
+        secrets: HTTPSource.Secrets,
+        progress: (@Sendable (Int64) -> Void)? = nil
+    ) async throws -> HTTPFile {
+        do {
+            return try await http.resolve(request, secrets: secrets, progress: progress)
+        } catch let error as SourcesError {
+            guard request.isPinned, let other = error.cause as? OtherBody, let key = SourceKey(identifier: request.url)
+            else { throw error }
+            throw ProjectError.sourceChanged(key, found: other.found, locked: other.expected)
+        }
     }
 }
 

@@ -14,7 +14,8 @@ package import LLB
 /// is cancelled must end soon: the host waits for it before the build ends.
 ///
 /// An operation tells why it failed by a ``ProtocolFailure`` of the kind that fits (`notFound` for
-/// a missing file). Any other error is sent by its description, with a kind by its fault; the host
+/// a missing file), or by an error that is ``ProtocolKindClassified``. Any other error is sent by its description, with a
+/// kind by its fault; the host
 /// keeps it, and when the frontend then gives up because of it, the build fails with that very
 /// error as cause.
 package protocol FrontendBridge: Sendable {
@@ -101,4 +102,10 @@ package struct FrontendLogEntry: Sendable, Hashable {
         self.level = level
         self.text = text
     }
+}
+
+/// An error of the engine that says itself what a frontend is told of it.
+package protocol ProtocolKindClassified: Error {
+    /// `nil`: what follows from its fault.
+    var protocolKind: ProtocolFailure.Kind? { get }
 }

@@ -256,6 +256,9 @@ final class RequestHandler<Bridge: FrontendBridge>: Sendable {
             return ProtocolFailure(error.kind ?? .internalError, error.message)
         case let error as LLBError: return ProtocolFailure(.badDefinition, error.description)
         case let error as any FaultClassified:
+            if let kind = (error as? any ProtocolKindClassified)?.protocolKind {
+                return ProtocolFailure(kind, "\(error)")
+            }
             let kind: ProtocolFailure.Kind =
                 switch error.fault {
                 case .input: .operation

@@ -8,7 +8,7 @@ import Testing
 @Suite(.enabled(if: geteuid() == 0, "building needs root"), .serialized, .timeLimit(.minutes(4)))
 struct FrontendRightsTests {
     /// Frames, the first two requests, `ask` for a request with its answer, `finish` with a ref or an error.
-    private static let prelude = """
+    static let prelude = """
         #!/usr/bin/python3
         import json, os, struct, sys
         stdin, stdout = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
@@ -47,7 +47,7 @@ struct FrontendRightsTests {
 
         """
 
-    private static func manifest(_ name: String, _ permissions: String = "") -> String {
+    static func manifest(_ name: String, _ permissions: String = "") -> String {
         """
         manifest = 1
         name     = "our/\(name)"

@@ -47,6 +47,10 @@ struct FrontendCaller: Sendable {
         } catch let error as ProjectError {
             throw ProtocolFailure(error.protocolKind, error.description)
         }
+        // The other frontend builds upon these with rights of its own.
+        for definition in call.inputs.values.compactMap(\.definition) {
+            try rights.check(definition.graph(), in: bridge.session)
+        }
         let file = call.file ?? self.file
         var request = FrontendBuildRequest<BuildRef>(
             fileName: file.name,
@@ -58,7 +62,7 @@ struct FrontendCaller: Sendable {
         )
         request.commandLine = selected.commandLine
         let callee = FrontendCaller(
-            rights: selected.rights,
+            rights: rights.lent(to: selected.rights),
             chain: chain + [selected.name],
             chooser: chooser,
             file: file,

@@ -14,6 +14,13 @@ struct SourcePins: Sendable {
     var isOffline = false
     /// Takes down what every tag turned out to mean; `nil` where no lock is made.
     var record: SourceRecord?
+    /// Takes down what the lock lacks or has otherwise, instead of the build's ending with it; `nil` where that is wanted.
+    var audit: SourceAudit?
+
+    private func refuse(_ error: ProjectError, _ key: SourceKey) throws(ProjectError) {
+        guard let audit else { throw error }
+        audit.note(error, of: key)
+    }
 
     /// Puts the pinned digest in place of a tag.
     ///
@@ -23,12 +30,12 @@ struct SourcePins: Sendable {
         if isOffline { request.resolveMode = .preferLocal }
         guard let key = SourceKey(request.reference) else { return nil }
         guard case .image(let digest, let platforms)? = lock?.sources[key] else {
-            if isLocked { throw ProjectError.sourceNotLocked(key) }
+            if isLocked { try refuse(.sourceNotLocked(key), key) }
             return key
         }
         let platform = request.platform.description
         if isLocked, platforms[platform] == nil {
-            throw ProjectError.sourcePlatform(key, platform: platform, has: Array(platforms.keys))
+            try refuse(.sourcePlatform(key, platform: platform, has: Array(platforms.keys)), key)
         }
         request.reference.digest = digest
         return key
@@ -41,11 +48,8 @@ struct SourcePins: Sendable {
         if case .image(_, let platforms)? = lock?.sources[key],
             let pinned = platforms[image.platform.normalized.description], pinned != image.manifest.digest
         {
-            throw ProjectError.sourceChanged(
-                key,
-                found: image.manifest.digest.description,
-                locked: pinned.description
-            )
+            let found = image.manifest.digest.description
+            try refuse(.sourceChanged(key, found: found, locked: pinned.description), key)
         }
         record?.add(image, as: key)
     }
@@ -58,7 +62,7 @@ struct SourcePins: Sendable {
         if case .http(let digest)? = lock?.sources[key] {
             request.demand(digest)
         } else if isLocked {
-            throw ProjectError.sourceNotLocked(key)
+            try refuse(.sourceNotLocked(key), key)
         }
     }
 
@@ -67,14 +71,14 @@ struct SourcePins: Sendable {
     /// - Throws: As ``apply(to:)`` of images; `sourceChanged` when the build names another commit.
     func apply(to request: inout GitRequest, identifier: String) throws {
         guard !GitRequest.isCommit(request.checksum), let key = SourceKey(identifier: identifier) else { return }
-        if case .git(let commit)? = lock?.sources[key] {
+        if case .git(let commit, _)? = lock?.sources[key] {
             guard commit.hasPrefix(request.checksum) else {
                 throw ProjectError.sourceChanged(key, found: request.checksum, locked: commit)
             }
             request.checksum = commit
             request.fetchesByCommit = GitRequest.isCommit(commit)
         } else if isLocked {
-            throw ProjectError.sourceNotLocked(key)
+            try refuse(.sourceNotLocked(key), key)
         }
     }
 }

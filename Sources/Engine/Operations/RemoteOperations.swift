@@ -10,23 +10,23 @@ internal import Sources
 struct HTTPOperation: VertexOperation {
     let name: String
     let request: HTTPFileRequest
-    let source: HTTPSource
+    let sources: RemoteSources
 
     var resources: ResourceNeeds { .network }
 
     func cacheMap(_ context: OperationContext) async throws -> CacheMap {
         // With a checksum nobody needs to be asked.
-        if let key = source.pinnedKey(request) { return CacheMap(digest: sourceCacheDigest(key)) }
-        return CacheMap(digest: sourceCacheDigest(source.key(request, try await find(context))))
+        if let key = sources.http.pinnedKey(request) { return CacheMap(digest: sourceCacheDigest(key)) }
+        return CacheMap(digest: sourceCacheDigest(sources.http.key(request, try await find(context))))
     }
 
     func execute(_ context: OperationContext, inputs: [any Sendable]) async throws -> [any Sendable] {
-        [try await source.tree(of: try await find(context), request)]
+        [try await sources.http.tree(of: try await find(context), request)]
     }
 
     private func find(_ context: OperationContext) async throws -> HTTPFile {
         let secrets = context.secrets
-        return try await source.resolve(request, secrets: secrets) { count in
+        return try await sources.resolve(request, secrets: secrets) { count in
             context.status(id: "downloading", name: "downloading \(request.url)", current: count)
         }
     }

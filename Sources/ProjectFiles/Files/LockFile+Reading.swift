@@ -114,9 +114,15 @@ extension LockFile {
                 }
                 return text
             }
+            let remote = try entry.value("remote") { text throws(ProjectError) in
+                guard !text.isEmpty, text.utf8.count <= remoteByteLimit,
+                    text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F })
+                else { throw ProjectError(.value, "\"\(shown(text))\" is no address of a repository") }
+                return text
+            }
             try entry.finish()
             guard let commit else { throw entry.missing("commit", remedy) }
-            return .git(commit: commit)
+            return .git(commit: commit, remote: remote)
         case .http:
             let body = try entry.value("digest", digest)
             try entry.finish()
@@ -124,6 +130,8 @@ extension LockFile {
             return .http(body)
         }
     }
+
+    private static let remoteByteLimit = 4096
 
     private static func digest(_ text: String) throws(ProjectError) -> Digest {
         guard let digest = Digest(text) else {

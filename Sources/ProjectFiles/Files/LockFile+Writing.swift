@@ -53,7 +53,9 @@ extension LockFile {
                     )
                 ),
             ]
-        case .git(let commit): [Member(name: "commit", value: .text(jsonString(commit)))]
+        case .git(let commit, let remote):
+            [Member(name: "commit", value: .text(jsonString(commit)))]
+                + (remote.map { [Member(name: "remote", value: .text(jsonString($0)))] } ?? [])
         case .http(let digest): [Member(name: "digest", value: .text(jsonString(digest.description)))]
         }
     }

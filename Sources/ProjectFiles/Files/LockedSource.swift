@@ -97,8 +97,8 @@ package struct SourceKey: Sendable, Hashable, Comparable, CustomStringConvertibl
 package enum LockedSource: Sendable, Hashable {
     /// What the tag pointed at, an index or a manifest, and the manifest that was chosen by platform.
     case image(Digest, platforms: [String: Digest])
-    /// A commit, in hexadecimal digits.
-    case git(commit: String)
+    /// A commit, in hexadecimal digits, and what git is given to fetch it; `nil` where that is the key with `https`.
+    case git(commit: String, remote: String?)
     /// The SHA-256 of a body.
     case http(Digest)
 
@@ -106,7 +106,7 @@ package enum LockedSource: Sendable, Hashable {
     package var summary: String {
         switch self {
         case .image(let digest, _), .http(let digest): digest.description
-        case .git(let commit): commit
+        case .git(let commit, _): commit
         }
     }
 

@@ -19,9 +19,12 @@ package struct GitRequest: Sendable, Hashable {
     /// Whether ``checksum``, a whole commit, is fetched whatever the reference points at now.
     package var fetchesByCommit = false
     /// The secret with a token for HTTP, unless the build was not given it.
-    package var authTokenSecret = "GIT_AUTH_TOKEN"
+    package var authTokenSecret = usualTokenSecret
     /// The secret with a header for HTTP, which comes before the token.
-    package var authHeaderSecret = "GIT_AUTH_HEADER"
+    package var authHeaderSecret = usualHeaderSecret
+
+    package static let usualTokenSecret = "GIT_AUTH_TOKEN"
+    package static let usualHeaderSecret = "GIT_AUTH_HEADER"
 
     package init(remote: String) { self.remote = remote }
 
@@ -65,6 +68,19 @@ package struct GitRequest: Sendable, Hashable {
         }
     }
 
+    /// The secrets that may log a build in, in the order in which they are looked for; the first that is there counts.
+    ///
+    /// Empty where a remote takes no login by HTTP.
+    package var login: [LoginSecret] { loginHeaders + loginTokens }
+
+    var loginHeaders: [LoginSecret] { secrets(authHeaderSecret) }
+    var loginTokens: [LoginSecret] { secrets(authTokenSecret) }
+
+    private func secrets(_ name: String) -> [LoginSecret] {
+        guard remote.hasPrefix("http"), !name.isEmpty else { return [] }
+        return [LoginSecret(id: "\(name).\(host)", name: name), LoginSecret(id: name, name: name)]
+    }
+
     /// The address without a login in it.
     package var shownRemote: String {
         guard let separator = remote.firstRange(of: "://") else { return String(remote.prefix(200)) }
@@ -99,6 +115,14 @@ package struct GitRequest: Sendable, Hashable {
     private static func isHexadecimal(_ text: String) -> Bool {
         text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
+}
+
+/// A secret that may log a build in to a server.
+package struct LoginSecret: Sendable, Hashable {
+    /// Its id among the secrets of a build.
+    package let id: String
+    /// The id without the server that it is for.
+    package let name: String
 }
 
 /// What a request stands for now.

@@ -104,10 +104,8 @@ package final class GitSource: Sendable {
             throw SourcesError(.unavailable, "cannot fetch \(request.shownRemote): this build is offline")
         }
         var program = GitProgram(launcher: launcher)
-        guard request.remote.hasPrefix("http") else { return program }
-        func secret(_ name: String) async throws -> String? {
-            if name.isEmpty { return nil }
-            for id in ["\(name).\(request.host)", name] {
+        func secret(_ candidates: [LoginSecret]) async throws -> String? {
+            for id in candidates.map(\.id) {
                 guard let bytes = try await secrets(id) else { continue }
                 var text = String(decoding: bytes, as: UTF8.self)
                 while let last = text.last, last.isNewline { text.removeLast() }
@@ -121,9 +119,9 @@ package final class GitSource: Sendable {
             }
             return nil
         }
-        if let header = try await secret(request.authHeaderSecret) {
+        if let header = try await secret(request.loginHeaders) {
             program.authorization = (request.origin, header)
-        } else if let token = try await secret(request.authTokenSecret) {
+        } else if let token = try await secret(request.loginTokens) {
             let login = Data("x-access-token:\(token)".utf8).base64EncodedString()
             program.authorization = (request.origin, "basic \(login)")
         }

@@ -15,6 +15,8 @@ package struct HTTPFileRequest: Sendable, Hashable {
     package let url: String
     /// What the body must hash to.
     package private(set) var checksum: Checksum?
+    /// Whether that is somebody else's demand than the build's: ``demand(_:)``.
+    package private(set) var isPinned = false
     /// What the file is called; `nil` lets the server or else the address decide.
     package private(set) var filename: String?
     /// Mode bits.
@@ -68,8 +70,22 @@ package struct HTTPFileRequest: Sendable, Hashable {
         }
     }
 
+    /// The secrets that may log a build in, in the order in which they are looked for, by the names BuildKit gives them;
+    /// the first that is there counts.
+    package var login: [LoginSecret] {
+        if let authHeaderSecret { return [LoginSecret(id: authHeaderSecret, name: authHeaderSecret)] }
+        guard let host = URL(string: url)?.host(percentEncoded: false) else { return [] }
+        return [Self.loginHeader, Self.loginToken].map { LoginSecret(id: "\($0)_\(host)", name: $0) }
+    }
+
+    static let loginHeader = "HTTP_AUTH_HEADER"
+    static let loginToken = "HTTP_AUTH_TOKEN"
+
     /// Demands a body, where the build does not name one itself.
-    package mutating func demand(_ body: Digest) { checksum = Checksum(body) }
+    package mutating func demand(_ body: Digest) {
+        checksum = Checksum(body)
+        isPinned = true
+    }
 
     /// A number as Go reads it with base 0: octal behind `0`, hexadecimal behind `0x`.
     private static func number(_ name: String, _ value: String) throws -> UInt32 {

@@ -23,7 +23,8 @@ extension HTTPSource {
         guard found == checksum.hex else {
             throw SourcesError(
                 .digestMismatch,
-                "cannot use \(request.url): its digest is \(checksum.algorithm.rawValue):\(found), expected \(checksum)"
+                "cannot use \(request.url): its digest is \(checksum.algorithm.rawValue):\(found), expected \(checksum)",
+                cause: OtherBody(found: "\(checksum.algorithm.rawValue):\(found)", expected: checksum.description)
             )
         }
     }
@@ -41,4 +42,10 @@ extension HTTPSource {
             return hasher.finalize().map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
         }
     }
+}
+
+/// A body that is not the one of a checksum; behind a `digestMismatch`.
+package struct OtherBody: Error {
+    package let found: String
+    package let expected: String
 }

@@ -251,23 +251,19 @@ package final class HTTPSource: Sendable {
         return wire
     }
 
-    /// The login a build was given for a server, by the names BuildKit gives such secrets.
+    /// The login a build was given for a server.
     private func authorization(_ request: HTTPFileRequest, _ secrets: Secrets) async throws -> String? {
         var value: String?
-        if let id = request.authHeaderSecret {
-            guard let bytes = try await secrets(id) else {
-                throw SourcesError(
-                    .invalid,
-                    "cannot fetch \(request.url): the build was not given the secret \(id) that its login is in"
-                )
-            }
-            value = String(decoding: bytes, as: UTF8.self)
-        } else if let host = URL(string: request.url)?.host(percentEncoded: false) {
-            if let bytes = try await secrets("HTTP_AUTH_HEADER_\(host)") {
-                value = String(decoding: bytes, as: UTF8.self)
-            } else if let bytes = try await secrets("HTTP_AUTH_TOKEN_\(host)") {
-                value = "Bearer " + String(decoding: bytes, as: UTF8.self)
-            }
+        for secret in request.login {
+            guard let bytes = try await secrets(secret.id) else { continue }
+            value = (secret.name == HTTPFileRequest.loginToken ? "Bearer " : "") + String(decoding: bytes, as: UTF8.self)
+            break
+        }
+        if value == nil, let id = request.authHeaderSecret {
+            throw SourcesError(
+                .invalid,
+                "cannot fetch \(request.url): the build was not given the secret \(id) that its login is in"
+            )
         }
         guard var value else { return nil }
         while let last = value.last, last.isNewline { value.removeLast() }
