@@ -14,6 +14,8 @@ package struct ProjectDirectory: Sendable {
     package let lock: LockFile?
     /// `nil` when there is no `kiln.local.toml`.
     package let overrides: LocalOverrides?
+    /// Set while this process alone changes the project.
+    var hold: ProjectHold?
 
     private static let fileByteLimit = 8 << 20
     /// What marks the root of a working copy; nothing above it belongs to a project.
@@ -189,36 +191,39 @@ extension ProjectDirectory {
     /// What makes the lock differ from what `kiln frontend lock` would write, found without asking anybody.
     ///
     /// - Parameter platforms: Platforms that must be covered, besides the project's.
-    package func lockDifferences(platforms: [Platform] = []) -> [String] {
+    package func lockDifferences(platforms: [Platform] = []) -> [LockDifference] {
         let wanted = project.platforms + platforms
-        var differences: [String] = []
+        var differences: [LockDifference] = []
         var listed: Set<FrontendName> = []
         for requirement in project.frontends {
             guard case .source(let source) = requirement.origin else { continue }
+            func note(_ message: String) {
+                differences.append(
+                    LockDifference(file: ProjectFile.fileName, line: requirement.line, message: message)
+                )
+            }
             listed.insert(requirement.name)
             guard let entry = lock?.frontends[requirement.name] else {
-                differences.append("\(requirement.name) is not locked")
+                note("\(requirement.name) is not locked")
                 continue
             }
             if !requirement.version.contains(entry.version) {
-                differences.append(
-                    "\(requirement.name) is locked at \(entry.version), kiln.toml says \(requirement.version)"
-                )
+                note("\(requirement.name) is locked at \(entry.version), kiln.toml says \(requirement.version)")
             } else if entry.constraint != requirement.version.text {
-                differences.append(
-                    "\(requirement.name) was locked for \(entry.constraint), kiln.toml says \(requirement.version)"
-                )
+                note("\(requirement.name) was locked for \(entry.constraint), kiln.toml says \(requirement.version)")
             }
-            if entry.source != source { differences.append("\(requirement.name) is locked from \(entry.source)") }
+            if entry.source != source { note("\(requirement.name) is locked from \(entry.source)") }
             if (entry.package ?? requirement.name) != requirement.package {
-                differences.append("\(requirement.name) is locked as \(entry.package ?? requirement.name)")
+                note("\(requirement.name) is locked as \(entry.package ?? requirement.name)")
             }
             for platform in wanted where entry.tree(for: platform) == nil {
-                differences.append("\(requirement.name) is not locked for \(platform.normalized)")
+                note("\(requirement.name) is not locked for \(platform.normalized)")
             }
         }
         for name in (lock?.frontends.keys.sorted() ?? []) where !listed.contains(name) {
-            differences.append("\(name) is locked and not listed")
+            differences.append(
+                LockDifference(file: LockFile.fileName, line: nil, message: "\(name) is locked and not listed")
+            )
         }
         return differences
     }

@@ -213,6 +213,7 @@ import Testing
             )
             try ProjectDirectory.write(lock.json, to: root.appending("kiln.lock"))
             return try #require(try ProjectDirectory.find(from: root)).lockDifferences(platforms: platforms)
+                .map(\.message)
         }
         let source = "source = \"layout:releases\""
         #expect(try differences("\"acme/spec\" = { version = \"^1\", \(source) }").isEmpty)

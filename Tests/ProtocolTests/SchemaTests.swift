@@ -26,6 +26,18 @@ struct SchemaTests {
         #expect(exit == .exited(0), "\(output)")
     }
 
+    @Test func `the lock takes names with the port of a registry, and nothing that is no name`() throws {
+        let schema = try JSONValue(parsing: ProtocolFolder.bytes("schema/1.0/kiln-lock.schema.json"))
+        let text = try #require(schema["properties"]?["frontends"]?["propertyNames"]?["pattern"]?.text)
+        let pattern = try Regex(text)
+        for name in ["dockerfile", "acme/spec", "registry.example:5000/acme/spec", "localhost:1/x"] {
+            #expect(try pattern.firstMatch(in: name) != nil, "\(name)")
+        }
+        for name in ["", "a:5000", "acme/spec:1", ":5000/x", "a:b/x", "a:500000/x", "Acme/x", "a//x"] {
+            #expect(try pattern.firstMatch(in: name) == nil, "\(name)")
+        }
+    }
+
     /// A file of a released version is never changed: a correction is a file in the folder of a new version.
     @Test func `the schemas of a version are the files they were`() throws {
         var found: [String: String] = [:]

@@ -35,20 +35,34 @@ final class SourceAudit: Sendable {
     }
 
     /// Notes where the source operations of a graph come from.
+    ///
+    /// One whose own place no frontend told stands where the first operation that reads it does.
     func notePlaces(of graph: LLB.Graph, _ definition: LLB.Definition) {
-        for vertex in graph.vertices {
-            guard case .source(let source) = vertex.operation.op, let key = SourceKey(naming: source.identifier),
-                let location = definition.locations(of: vertex.digest).first,
-                let line = location.ranges.map(\.start.line).min(), line > 0,
-                let infos = definition.source?.infos, let index = Int(exactly: location.sourceIndex),
-                infos.indices.contains(index)
+        for (number, vertex) in graph.vertices.enumerated() {
+            guard case .source(let source) = vertex.operation.op, let key = SourceKey(naming: source.identifier) else {
+                continue
+            }
+            let readers = graph.vertices.lazy.filter { reader in reader.inputs.contains { $0.vertex == number } }
+            guard
+                let place = definition.place(of: vertex.digest)
+                    ?? readers.compactMap({ definition.place(of: $0.digest) }).min(by: { $0.line < $1.line })
             else { continue }
-            let name = infos[index].filename
             state.withLock { state in
-                if let known = state.places[key], known.line <= line { return }
-                state.places[key] = (name, Int(line))
+                if let known = state.places[key], known.line <= place.line { return }
+                state.places[key] = place
             }
         }
+    }
+}
+
+extension LLB.Definition {
+    /// The line of a build file that an operation comes from.
+    fileprivate func place(of operation: Digest) -> (file: String, line: Int)? {
+        guard let location = locations(of: operation).first, let line = location.ranges.map(\.start.line).min(),
+            line > 0,
+            let infos = source?.infos, let index = Int(exactly: location.sourceIndex), infos.indices.contains(index)
+        else { return nil }
+        return (infos[index].filename, Int(line))
     }
 }
 

@@ -41,8 +41,12 @@ struct FrontendAddCommand: AsyncParsableCommand {
     func run() async throws {
         let (name, constraint) = try parseFrontend(frontend)
         let package = try package.map { try parseFrontend($0).name }
-        let standing = try ProjectDirectory.find(from: FilePath(options.directory))
-        let root = standing?.root ?? FilePath(options.directory)
+        let found = try ProjectDirectory.find(from: FilePath(options.directory))
+        let root = found?.root ?? FilePath(options.directory)
+        // A directory that is yet to be made is nobody else's.
+        let hold = try (try? Directory(host: root)).map { _ in try ProjectHold(root) { writeWaiting(for: root) } }
+        defer { withExtendedLifetime(hold) {} }
+        let standing = try ProjectDirectory.find(from: root, notAbove: root)
         let file = root.appending(ProjectFile.fileName)
         let source = source ?? Self.knownSource(of: name, standing)
         if source == nil, !name.isReserved {

@@ -29,6 +29,12 @@ struct ProjectOptions: ParsableArguments {
         return project
     }
 
+    /// The project, which must be there and which nobody else changes as long as the value lives.
+    func findToChange() throws -> ProjectDirectory {
+        let project = try find()
+        return try project.held { writeWaiting(for: project.root) }
+    }
+
     /// The project's places, with what the user's own configuration adds.
     func places(
         of project: ProjectDirectory,
@@ -65,6 +71,9 @@ func runWithService(
         throw ExitStatus.interrupted
     }
 }
+
+/// Says why nothing happens for a while.
+func writeWaiting(for root: FilePath) { writeNotice("waiting for another kiln that changes the pins of \(root)") }
 
 /// A line for the user that is no result.
 @Sendable func writeNotice(_ line: String) { writeError(line + "\n") }

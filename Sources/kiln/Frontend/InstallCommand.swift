@@ -41,7 +41,7 @@ struct FrontendInstallCommand: AsyncParsableCommand {
         let differences = project.lockDifferences(platforms: platforms)
         if !differences.isEmpty {
             let sentence =
-                "kiln.lock does not fit kiln.toml: \(differences.joined(separator: "; ")). Run: kiln frontend lock"
+                "kiln.lock does not fit kiln.toml: \(differences.map(\.message).joined(separator: "; ")). Run: kiln frontend lock"
             if locked { throw UsageError(sentence) }
             writeNotice("warning: \(sentence)")
         }

@@ -26,13 +26,14 @@ struct FrontendLockCommand: AsyncParsableCommand {
     @OptionGroup var options: ProjectOptions
 
     func run() async throws {
-        let project = try options.find()
+        let project = try check ? options.find() : options.findToChange()
+        defer { withExtendedLifetime(project) {} }
         let platforms = try parsePlatforms(platforms)
         if check {
             let differences = project.lockDifferences(platforms: platforms)
             if differences.isEmpty { return }
             throw UsageError(
-                "kiln.lock does not fit kiln.toml: \(differences.joined(separator: "; ")). Run: kiln frontend lock"
+                "kiln.lock does not fit kiln.toml: \(differences.map(\.message).joined(separator: "; ")). Run: kiln frontend lock"
             )
         }
         let places = try options.places(of: project, isOffline: offline)

@@ -25,7 +25,8 @@ struct FrontendOverrideCommand: ParsableCommand {
     @OptionGroup var options: ProjectOptions
 
     func run() throws {
-        let project = try options.find()
+        let project = try options.findToChange()
+        defer { withExtendedLifetime(project) {} }
         let file = project.root.appending(LocalOverrides.fileName)
         var overrides = project.overrides ?? LocalOverrides(paths: [:])
         if clear {

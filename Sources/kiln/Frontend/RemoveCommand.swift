@@ -18,7 +18,8 @@ struct FrontendRemoveCommand: ParsableCommand {
 
     func run() throws {
         let name = try parseFrontend(name).name
-        let project = try options.find()
+        let project = try options.findToChange()
+        defer { withExtendedLifetime(project) {} }
         let file = project.root.appending(ProjectFile.fileName)
         var edit = try ProjectFileEdit(ProjectDirectory.read(file))
         guard try edit.removeFrontend(name) else {

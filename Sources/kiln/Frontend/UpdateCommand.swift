@@ -29,7 +29,8 @@ struct FrontendUpdateCommand: AsyncParsableCommand {
     @OptionGroup var options: ProjectOptions
 
     func run() async throws {
-        let project = try options.find()
+        let project = try dryRun ? options.find() : options.findToChange()
+        defer { withExtendedLifetime(project) {} }
         var request = LockRequest(offer: engineOffer())
         request.updating = nil
         if let name {

@@ -23,7 +23,7 @@ struct ProjectLockCommand: AsyncParsableCommand {
 
     @OptionGroup var build: LockedBuildOptions
 
-    @Flag(help: "Change nothing; fail if something these builds need is not locked.")
+    @Flag(help: "Change nothing; tell all that these builds need and that is not locked, and fail if there is any.")
     var check = false
 
     @Flag(help: "Forget pinned sources that none of these builds uses.")
@@ -32,7 +32,7 @@ struct ProjectLockCommand: AsyncParsableCommand {
     @OptionGroup var state: StateOptions
 
     func run() async throws {
-        guard let project = try ProjectDirectory.find(from: FilePath(build.path)) else {
+        guard let found = try ProjectDirectory.find(from: FilePath(build.path)) else {
             throw UsageError(
                 """
                 cannot lock: neither \(build.path) nor a directory above it holds a kiln.toml; make one that says \
@@ -40,15 +40,17 @@ struct ProjectLockCommand: AsyncParsableCommand {
                 """
             )
         }
-        let platforms = try build.imagePlatforms(of: project.project)
         if check {
-            try await checkLock(project, platforms)
+            try await checkLock(found, try build.imagePlatforms(of: found.project))
             return
         }
+        let project = try found.held { writeWaiting(for: found.root) }
+        defer { withExtendedLifetime(project) {} }
+        let platforms = try build.imagePlatforms(of: project.project)
         var lock = try await lockFrontends(project)
         let known = lock
         let requests = try build.requests(platforms: platforms)
-        let found = try await withEngine(state) { engine in
+        let sources = try await withEngine(state) { engine in
             var found: [SourceKey: LockedSource] = [:]
             for request in requests {
                 let sources = try await engine.sources(of: request, lock: known, platforms: platforms)
@@ -56,8 +58,8 @@ struct ProjectLockCommand: AsyncParsableCommand {
             }
             return found
         }
-        if prune { lock.sources = lock.sources.filter { found[$0.key] != nil } }
-        for (key, source) in found { lock.sources[key] = lock.sources[key]?.joined(source) ?? source }
+        if prune { lock.sources = lock.sources.filter { sources[$0.key] != nil } }
+        for (key, source) in sources { lock.sources[key] = lock.sources[key]?.joined(source) ?? source }
         if lock != project.lock {
             try ProjectDirectory.write(lock.json, to: project.root.appending(LockFile.fileName))
         }
@@ -85,17 +87,41 @@ struct ProjectLockCommand: AsyncParsableCommand {
         return try ProjectDirectory.find(from: project.root)?.lock ?? standing
     }
 
+    /// Tells everything that the builds need and the lock does not have, or has otherwise.
+    ///
+    /// - Throws: Status 1 when there is any of it; else what kept a build from telling.
     private func checkLock(_ project: ProjectDirectory, _ platforms: [Platform]) async throws {
         let differences = project.lockDifferences(platforms: [])
-        guard differences.isEmpty else {
-            throw UsageError("kiln.lock does not fit kiln.toml: \(differences.joined(separator: "; ")). Run: kiln lock")
-        }
         let lock = project.lock ?? LockFile()
         let requests = try build.requests(platforms: platforms)
-        try await withEngine(state) { engine in
+        let checks = try await withEngine(state) { engine in
+            var checks: [SourceCheck] = []
             for request in requests {
-                _ = try await engine.sources(of: request, lock: lock, platforms: platforms, isLocked: true)
+                checks.append(try await engine.check(lock, against: request))
+            }
+            return checks
+        }
+        var problems = differences.map(\.description) + checks.flatMap(\.problems).map(\.description)
+        var failures = checks.compactMap(\.failure)
+        if !differences.isEmpty { failures.removeAll { ($0 as? ProjectError)?.isAboutLockedFrontends == true } }
+        if prune, failures.isEmpty {
+            let used = Set(checks.flatMap(\.sources))
+            problems += lock.sources.keys.filter { !used.contains($0) }.sorted().map {
+                "\(LockFile.fileName): \($0.familiar) is pinned, and none of these builds uses it"
             }
         }
+        if problems.isEmpty, let failure = failures.first { throw failure }
+        if problems.isEmpty { return }
+        var said: Set<String> = []
+        for line in problems + failures.map({ "\($0)" }) where said.insert(line).inserted {
+            writeError("kiln: \(line)\n")
+        }
+        writeError("kiln.lock does not fit these builds. Run: kiln lock\(prune ? " --prune" : "")\n")
+        throw ExitStatus(code: 1)
     }
+}
+
+extension ProjectError {
+    /// Whether it says of a build what differs between `kiln.toml` and `kiln.lock`.
+    fileprivate var isAboutLockedFrontends: Bool { [.notLocked, .lockOutdated, .noPlatform].contains(code) }
 }

@@ -28,7 +28,8 @@ struct ProjectUpdateCommand: AsyncParsableCommand {
     @OptionGroup var options: ProjectOptions
 
     func run() async throws {
-        let project = try options.find()
+        let project = try dryRun ? options.find() : options.findToChange()
+        defer { withExtendedLifetime(project) {} }
         guard let lock = project.lock else {
             throw UsageError("cannot update: there is no kiln.lock in \(project.root). Run: kiln lock")
         }
