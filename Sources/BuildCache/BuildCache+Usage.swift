@@ -11,11 +11,16 @@ internal import Synchronization
 // What is on disk, and removing it.
 extension BuildCache {
     /// All the cache keeps on disk; the sizes add up to what it takes there.
-    package func diskUsage(_ filters: [UsageFilter] = []) async throws -> [UsageRecord] {
+    ///
+    /// - Parameter neighbours: What is counted besides.
+    package func diskUsage(
+        _ filters: [UsageFilter] = [],
+        with neighbours: [any UsageNeighbour] = []
+    ) async throws -> [UsageRecord] {
         try await flush()
         return try await blocking { [self] in
             try endUnusedLeases()
-            return try survey().filter { filters.match($0) }
+            return try (survey() + neighbours.flatMap { try $0.records() }).filter { filters.match($0) }
         }
     }
 
@@ -26,12 +31,14 @@ extension BuildCache {
     ///
     /// - Parameters:
     ///   - policies: What may go, first policy first.
+    ///   - neighbours: What the policies are about besides.
     ///   - onRemove: Called for each record that went.
     /// - Returns: The records that went.
     /// - Throws: ``BuildCacheError``; what went before stays gone.
     @discardableResult
     package func prune(
         _ policies: [PrunePolicy],
+        with neighbours: [any UsageNeighbour] = [],
         onRemove: @Sendable (UsageRecord) -> Void = { _ in }
     ) async throws -> [UsageRecord] {
         try await flush()
@@ -39,7 +46,7 @@ extension BuildCache {
         for policy in policies {
             let gone = try await blocking { [self] in
                 try endUnusedLeases()
-                return try apply(policy)
+                return try apply(policy, neighbours)
             }
             for record in gone { onRemove(record) }
             removed.append(contentsOf: gone)
@@ -62,8 +69,14 @@ extension BuildCache {
         }
     }
 
-    private func apply(_ policy: PrunePolicy) throws -> [UsageRecord] {
-        let records = try survey()
+    private func apply(_ policy: PrunePolicy, _ neighbours: [any UsageNeighbour]) throws -> [UsageRecord] {
+        var records = try survey()
+        var owners: [String: any UsageNeighbour] = [:]
+        for neighbour in neighbours {
+            let own = try neighbour.records()
+            for record in own { owners[record.id] = neighbour }
+            records += own
+        }
         let free = try attempt("read the free space") { try state.root.space().available }
         let chosen = policy.choose(from: records, free: Int64(clamping: free), now: now())
         let byID = Dictionary(uniqueKeysWithValues: records.map { ($0.id, $0) })
@@ -73,8 +86,12 @@ extension BuildCache {
         while !rest.isEmpty {
             let group = rest.prefix(Self.pruneGroupCount)
             rest = rest.dropFirst(Self.pruneGroupCount)
-            let gone = try removeRows(group.compactMap { byID[$0] })
+            let (own, others) = (group.filter { owners[$0] == nil }, group.filter { owners[$0] != nil })
+            let gone = try removeRows(own.compactMap { byID[$0] })
             for record in gone where try removeFiles(record) { removed.append(record) }
+            for record in others.compactMap({ byID[$0] }) where try owners[record.id]?.remove(record) == true {
+                removed.append(record)
+            }
         }
         return removed
     }

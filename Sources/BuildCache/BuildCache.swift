@@ -240,11 +240,12 @@ package protocol CacheDescribed {
     var recordDescription: String? { get }
 }
 
-/// What a record is, as BuildKit names it.
+/// What a record is, as BuildKit names it; `frontend.result` is Kiln's own.
 package enum RecordKind: String, Sendable, Hashable, CaseIterable {
     case regular
     case `internal`
     case frontend
+    case frontendResult = "frontend.result"
     case localSource = "source.local"
     case gitCheckout = "source.git.checkout"
     case cacheMount = "exec.cachemount"

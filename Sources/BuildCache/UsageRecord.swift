@@ -1,6 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// One thing the cache keeps on disk: a layer, a blob or the directory of a cache mount.
+/// Something beside the cache that is kept in the same state directory, and counted and collected by the same policies.
+///
+/// Both calls block.
+package protocol UsageNeighbour: Sendable {
+    /// Everything it keeps, under ids that nothing else has.
+    func records() throws -> [UsageRecord]
+
+    /// Removes what one of its records is about.
+    ///
+    /// - Returns: `false` when it stays because somebody uses it after all.
+    func remove(_ record: UsageRecord) throws -> Bool
+}
+
+/// One thing that is kept on disk: a layer, a blob, the directory of a cache mount, or what a neighbour has.
 package struct UsageRecord: Sendable, Hashable {
     /// The layer's id, `sha256:…` of a blob, `mount-<name>` of a cache mount.
     package var id: String

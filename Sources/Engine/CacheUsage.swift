@@ -6,7 +6,8 @@ public import OCI
 public struct CacheRecordInfo: Sendable {
     /// Names it in this cache.
     public var id: String
-    /// `regular`, `source.local`, `exec.cachemount`, `frontend`, `internal`, …, as BuildKit names them.
+    /// `regular`, `source.local`, `exec.cachemount`, `frontend`, `internal`, …, as BuildKit names them;
+    /// `frontend.result` is what a frontend made and need not make again.
     public var type: String
     /// What it is, in a line.
     public var description: String

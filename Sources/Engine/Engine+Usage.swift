@@ -4,9 +4,10 @@ internal import BuildCache
 internal import OCI
 
 extension Engine {
-    /// Everything the cache keeps on disk.
+    /// Everything that builds keep on disk: results, blobs, cache mounts, frontends and what they made.
     public func diskUsage() async throws -> CacheUsage {
-        let records = try await services.cache.diskUsage().map(CacheRecordInfo.init)
+        let records = try await services.cache.diskUsage(with: services.usageNeighbours)
+            .map(CacheRecordInfo.init)
         return CacheUsage(records: records, totalSize: records.reduce(0) { $0 + $1.size })
     }
 
@@ -25,7 +26,8 @@ extension Engine {
         inner.reservedSpace = policy.reservedSpace
         inner.maxUsedSpace = policy.maxUsedSpace
         inner.minFreeSpace = policy.minFreeSpace
-        return try await services.cache.prune([inner]).map(CacheRecordInfo.init)
+        return try await services.cache.prune([inner], with: services.usageNeighbours)
+            .map(CacheRecordInfo.init)
     }
 }
 

@@ -102,7 +102,8 @@ package struct ConformanceRunner: Sendable {
     /// Cases that are no data, but many builds or a comparison.
     package static let wholeBuildCases = [runsName, goldenName]
 
-    private static let runsName = "determinism/runs"
+    /// Builds many times, and compares.
+    package static let runsName = "determinism/runs"
     private static let goldenName = "golden/expected"
     /// A frontend that does not shake hands with the plainest engine would fail everything for one reason.
     private static let deadReason = "handshake/current failed, so this shows nothing"

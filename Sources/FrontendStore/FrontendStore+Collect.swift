@@ -22,6 +22,16 @@ extension FrontendStore {
         return true
     }
 
+    /// Whether a build of any process holds a tree at this moment.
+    package func isInUse(_ tree: TreeDigest) throws -> Bool {
+        guard let name = Self.name(of: tree) else { return false }
+        return try attempt("look at frontend \(tree)") {
+            let lease = try openLease(name)
+            defer { lease.unlock() }
+            return try !lease.lock(exclusive: true, wait: false)
+        }
+    }
+
     /// Removes the trees that nobody used for a while.
     ///
     /// - Parameters:

@@ -17,6 +17,7 @@ package import SystemPackage
 /// sha256/.<token>/     one that is being made; `leases/.<token>` is locked as long as its maker lives
 /// leases/<hex>         locked, shared, by all who use the tree; its time says when that was last
 /// checked/<hex>        fingerprint of the files when they were last hashed
+/// passed/<hex>         the determinism suite that the tree has passed; there need be no tree
 /// gate                 locked while a token is taken, and while dead ones are swept
 /// ```
 ///
@@ -28,6 +29,7 @@ package final class FrontendStore: Sendable {
     let trees: Directory
     let leases: Directory
     let checked: Directory
+    let passed: Directory
 
     private static let manifestName = FrontendManifest.fileName
 
@@ -36,11 +38,11 @@ package final class FrontendStore: Sendable {
     /// - Parameter directory: `frontends` of the state directory.
     package init(directory: FilePath) throws {
         path = directory
-        (root, trees, leases, checked) = try attempt("open the frontend store \(directory)") {
+        (root, trees, leases, checked, passed) = try attempt("open the frontend store \(directory)") {
             let root = try Directory(host: directory, createMode: 0o700)
             return (
                 root, try root.makeDirectories("sha256"), try root.makeDirectories("leases"),
-                try root.makeDirectories("checked")
+                try root.makeDirectories("checked"), try root.makeDirectories("passed")
             )
         }
         try sweep()
@@ -95,6 +97,7 @@ package final class FrontendStore: Sendable {
                 manifest: manifest,
                 directory: path(of: entry.name),
                 byteCount: directory.map(Self.byteCount) ?? 0,
+                created: (try? trees.status(name: entry.name))?.changed ?? FileStatus.Time(seconds: 0),
                 lastUsed: lease?.modified ?? FileStatus.Time(seconds: 0)
             )
         }.sorted()
@@ -140,6 +143,7 @@ package struct StoredFrontend: Sendable, Comparable {
     package let directory: FilePath
     /// Of all files.
     package let byteCount: Int64
+    package let created: FileStatus.Time
     package let lastUsed: FileStatus.Time
 
     package static func == (left: StoredFrontend, right: StoredFrontend) -> Bool { left.tree == right.tree }

@@ -222,9 +222,15 @@ struct FrontendChooser: Sendable {
                 callable: manifest.permissions.frontends
             ),
             commandLine: resolution.commandLine,
-            isReusable: package.tree != nil && manifest.isDeterministic,
+            isReusable: try await isDeterministic(package),
             package: package
         )
+    }
+
+    /// Whether a package says that it is deterministic, and was seen to be.
+    private func isDeterministic(_ package: FrontendPackage) async throws -> Bool {
+        guard package.manifest.isDeterministic, let tree = package.tree else { return false }
+        return try await blocking { [store = services.packages.store] in store.hasPassed(tree) }
     }
 
     private func runtime(_ runtime: FrontendManifest.Runtime) async throws -> FrontendProgram.Runtime {

@@ -78,20 +78,74 @@ package struct FrontendResultStore: Sendable {
         }
     }
 
+    // MARK: What is kept
+
+    /// One record, as a list of what is on disk shows it.
+    package struct Kept: Sendable, Hashable {
+        /// Names it in this store.
+        package let id: String
+        /// Name and version of the frontend; `nil` for a record that is not looked into or cannot be read.
+        package let frontend: String?
+        package let byteCount: Int64
+        package let lastUsed: FileStatus.Time
+    }
+
+    /// Larger records are listed without being read.
+    private static let listedByteLimit: UInt64 = 1 << 20
+
+    /// Everything that is kept; blocks.
+    package func list() -> [Kept] {
+        ((try? directory.entries()) ?? []).flatMap { entry -> [Kept] in
+            guard let folder = try? directory.directory(entry.name, scope: .noSymlinks) else { return [] }
+            return files(in: folder).map { file in
+                Kept(
+                    id: "\(entry.name)/\(file.name)",
+                    frontend: file.size > Self.listedByteLimit ? nil : Self.frontend(of: file.name, in: folder),
+                    byteCount: Int64(clamping: file.size),
+                    lastUsed: file.time
+                )
+            }
+        }
+    }
+
+    private static func frontend(of name: String, in folder: Directory) -> String? {
+        guard let file = try? folder.open(name, scope: .noSymlinks),
+            let bytes = try? file.readToEnd(byteLimit: Int(listedByteLimit)), let record = SessionRecord(bytes)
+        else { return nil }
+        return printable("\(record.frontend.name) \(record.frontend.version)".utf8.prefix(200))
+    }
+
+    /// Removes a record by its ``Kept/id``; blocks.
+    ///
+    /// - Returns: `false` when it is not there.
+    package func remove(_ id: String) -> Bool {
+        let parts = id.split(separator: "/", maxSplits: 1)
+        guard parts.count == 2, let folder = try? directory.directory(String(parts[0]), scope: .noSymlinks) else {
+            return false
+        }
+        do {
+            try folder.remove(name: String(parts[1]))
+        } catch {
+            return false
+        }
+        // The last one takes its folder along, unless another was put there just now.
+        try? directory.remove(name: String(parts[0]), isDirectory: true)
+        return true
+    }
+
     private struct File {
         let name: String
-        let used: Int64
+        let time: FileStatus.Time
         let size: UInt64
+
+        /// In nanoseconds, to be compared.
+        var used: Int64 { time.seconds &* 1_000_000_000 &+ Int64(time.nanoseconds) }
     }
 
     private func files(in folder: Directory) -> [File] {
         ((try? folder.entries()) ?? []).compactMap { entry in
             guard let status = try? folder.statusIfExists(name: entry.name), status.isRegular else { return nil }
-            return File(
-                name: entry.name,
-                used: status.modified.seconds &* 1_000_000_000 &+ Int64(status.modified.nanoseconds),
-                size: status.size
-            )
+            return File(name: entry.name, time: status.modified, size: status.size)
         }
     }
 

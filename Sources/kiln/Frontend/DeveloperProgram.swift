@@ -25,11 +25,20 @@ func developerProgram(_ words: [String], _ state: StateOptions) async throws -> 
             throw UsageError("cannot use the frontend \(first): \(error)")
         }
     }
+    return try await developerProgram(package, arguments: Array(words.dropFirst()), state)
+}
+
+/// The program of a package; an image that it runs in is pulled into the state directory.
+func developerProgram(
+    _ package: FrontendPackage,
+    arguments: [String] = [],
+    _ state: StateOptions
+) async throws -> FrontendProgram {
     let manifest = package.manifest
     return FrontendProgram(
         name: manifest.name.text,
         version: manifest.version.description,
-        content: .package(directory: package.directory, arguments: manifest.argv + words.dropFirst()),
+        content: .package(directory: package.directory, arguments: manifest.argv + arguments),
         runtime: try await developerRuntime(manifest.runtime, state),
         memoryByteLimit: manifest.memoryLimit
     )

@@ -77,7 +77,7 @@ struct FrontendInfoCommand: AsyncParsableCommand {
         let asked = manifest.permissions.exceeding(.nothing)
         lines.append("permissions:  \(asked.isEmpty ? "none" : asked.joined(separator: ", "))")
         lines.append(
-            "reuse:        \(manifest.isDeterministic ? "its results are used again" : "it runs in each build")"
+            "reuse:        \(manifest.isDeterministic ? "its results are used again, once it has passed kiln frontend test" : "it runs in each build")"
         )
         if !manifest.detectFiles.isEmpty {
             lines.append("made for:     \(manifest.detectFiles.joined(separator: ", "))")

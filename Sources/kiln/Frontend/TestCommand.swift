@@ -23,10 +23,13 @@ struct FrontendTestCommand: AsyncParsableCommand {
             Starts the frontend once for each case, in the sandbox it will run in, with an engine that answers from \
             memory: no network, no cache, nothing is built. The build files to test with stand in tests/ beside \
             frontend.toml; Protocol/conformance/README.md says how. Ends with status 1 when a case fails.
+
+            A package that says deterministic = true and passes everything is noted: builds on this state directory \
+            then use its results again.
             """
     )
 
-    @Argument(help: "A package (a directory with frontend.toml) or an executable file.")
+    @Argument(help: "A package (a directory with frontend.toml), an executable file, or a frontend of the project.")
     var path: String
 
     @Option(name: .customLong("suite"), help: "Run this suite only; may be given several times.")
@@ -57,29 +60,33 @@ struct FrontendTestCommand: AsyncParsableCommand {
     @Flag(help: "Write what the builds come to as the expected results.")
     var update = false
 
-    @OptionGroup var state: StateOptions
+    @OptionGroup var options: ProjectOptions
 
     func validate() throws {
         guard (1...10_000).contains(runs) else { throw ValidationError("--runs must be from 1 to 10000") }
     }
 
     func run() async throws {
-        let program = try await developerProgram([path], state)
-        let folder = SampleFolder(testsFolder)
-        var options = ConformanceOptions()
-        options.suites = suites.isEmpty ? nil : Set(suites)
-        options.caseNames = caseNames.isEmpty ? nil : Set(caseNames)
-        options.runCount = runs
-        if let caseDirectory { options.cases = try readCases(caseDirectory) }
-        try check(options)
-        let subject = ConformanceSubject(program, samples: try await blocking { try folder.samples() })
+        let tested = try await TestedFrontend(path, options)
+        let folder = SampleFolder(tests.map { FilePath($0) } ?? tested.testsFolder)
+        var chosen = ConformanceOptions()
+        chosen.suites = suites.isEmpty ? nil : Set(suites)
+        chosen.caseNames = caseNames.isEmpty ? nil : Set(caseNames)
+        chosen.runCount = runs
+        if let caseDirectory { chosen.cases = try readCases(caseDirectory) }
+        try check(chosen)
+        let subject = ConformanceSubject(tested.program, samples: try await blocking { try folder.samples() })
         // TAP on stdout grows while the cases run; its plan may stand at the end.
         let isLive = format == .tap && report == nil
         if isLive { writeOutput("TAP version 14\n") }
         var number = 0
-        let found = try await ConformanceRunner.run(subject, options) { result in
-            number += 1
-            if isLive { writeOutput(ConformanceReport.tapLines(result, number: number)) }
+        let isWhole = suites.isEmpty && caseNames.isEmpty && caseDirectory == nil
+        let (found, failures) = try await tested.noting(isWhole, runCount: runs) {
+            let report = try await ConformanceRunner.run(subject, chosen) { result in
+                number += 1
+                if isLive { writeOutput(ConformanceReport.tapLines(result, number: number)) }
+            }
+            return (report, remaining(report))
         }
         if isLive { writeOutput("1..\(number)\n") }
         let text = format == .tap ? found.tap : found.json
@@ -89,15 +96,7 @@ struct FrontendTestCommand: AsyncParsableCommand {
             "\(found.name)\(found.version.map { " \($0)" } ?? ""): "
                 + "\(found.passedCount) passed, \(found.failures.count) failed, \(found.skippedCount) skipped\n"
         )
-        if !remaining(found).isEmpty { throw ExitStatus(code: 1) }
-    }
-
-    /// Where the build files stand: beside `frontend.toml`, or beside the executable file.
-    private var testsFolder: FilePath {
-        if let tests { return FilePath(tests) }
-        let path = FilePath(path)
-        let isPackage = (try? Directory(host: path)) != nil
-        return (isPackage ? path : path.removingLastComponent()).appending("tests")
+        if !failures.isEmpty { throw ExitStatus(code: 1) }
     }
 
     /// Failures that `--update` does not put right.
