@@ -219,7 +219,7 @@ final class BuildBridge: FrontendBridge {
         if query.identifier.hasPrefix("git://") {
             let request = try remotes.checkout(query.identifier, query.attributes)
             let commit = try await events.withStep(name) { _ in
-                try await remotes.git.resolve(request, secrets: secrets)
+                try await remotes.git.resolve(request, secrets: secrets, agents: { [session] in session?.agents[$0] })
             }
             remotes.note(commit, query.identifier, query.attributes)
             answer.git = ResolvedSource.Git(

@@ -80,7 +80,8 @@ struct BuildInputs {
             directories: [:],
             layouts: [:],
             secrets: request.secrets,
-            entitlements: request.entitlements
+            entitlements: request.entitlements,
+            agents: request.agents
         )
         var options = request.frontendOptions
         var file: File?

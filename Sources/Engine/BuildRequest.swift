@@ -72,6 +72,8 @@ public struct BuildRequest: Sendable {
     public var pull = false
     /// Secrets by id.
     public var secrets: [String: Secret] = [:]
+    /// Sockets of SSH agents by name; repositories that are reached by SSH use `default`.
+    public var agents: [String: FilePath] = [:]
     /// Entitlements the caller grants: `network.host`, `security.insecure`.
     public var entitlements: Set<String> = []
     /// Further options, handed to the frontend as they are.

@@ -14,6 +14,8 @@ struct BuildSession: Sendable {
     var layouts: [String: FilePath]
     var secrets: [String: Secret]
     var entitlements: Set<String>
+    /// Sockets of SSH agents by name.
+    var agents: [String: FilePath] = [:]
 
     /// Largest secret, in bytes, as BuildKit's clients have it.
     static let secretByteLimit = 500 << 10

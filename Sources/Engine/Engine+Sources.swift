@@ -7,7 +7,7 @@ internal import LLBMessages
 package import OCI
 package import ProjectFiles
 internal import Sources
-internal import SystemPackage
+package import SystemPackage
 
 /// Finding out what sources are now, so that they can be pinned.
 extension Engine {
@@ -62,10 +62,13 @@ extension Engine {
 
     /// Asks what pinned sources are now.
     ///
-    /// - Parameter platforms: For which each is found, where it has them, besides those it is pinned for.
+    /// - Parameters:
+    ///   - platforms: For which each is found, where it has them, besides those it is pinned for.
+    ///   - agents: SSH agents for repositories, by name.
     package func newestSources(
         _ pinned: [SourceKey: LockedSource],
-        platforms: [Platform]
+        platforms: [Platform],
+        agents: [String: FilePath] = [:]
     ) async throws -> [SourceKey: LockedSource] {
         let record = SourceRecord()
         let pins = SourcePins(record: record)
@@ -73,7 +76,7 @@ extension Engine {
         let remotes = RemoteSources(services: services, pins: pins)
         for (key, source) in pinned.sorted(by: { $0.key < $1.key }) {
             guard case .image(_, let known) = source else {
-                try await find(key, source, in: remotes)
+                try await find(key, source, in: remotes, agents)
                 continue
             }
             var wanted = platforms
@@ -91,10 +94,22 @@ extension Engine {
     }
 
     /// Asks for the commit of a reference or the body of an address; nobody is there to give secrets.
-    private func find(_ key: SourceKey, _ pinned: LockedSource, in remotes: RemoteSources) async throws {
+    private func find(
+        _ key: SourceKey,
+        _ pinned: LockedSource,
+        in remotes: RemoteSources,
+        _ agents: [String: FilePath]
+    ) async throws {
         if case .git(_, let remote) = pinned {
-            let attributes = remote.map { [SourceAttribute.gitFullURL: $0] } ?? [:]
-            let commit = try await remotes.git.resolve(try remotes.checkout(key.text, attributes), secrets: { _ in nil })
+            var attributes = remote.map { [SourceAttribute.gitFullURL: $0] } ?? [:]
+            if let remote, GitRequest(remote: remote).isSSH {
+                attributes[SourceAttribute.gitMountSSHSocket] = "default"
+            }
+            let commit = try await remotes.git.resolve(
+                try remotes.checkout(key.text, attributes),
+                secrets: { _ in nil },
+                agents: { agents[$0] }
+            )
             remotes.note(commit, key.text, attributes)
         } else {
             let file = try await remotes.http.resolve(try remotes.file(key.text, [:]), secrets: { _ in nil })

@@ -135,6 +135,8 @@ extension GitRequest {
         case SourceAttribute.gitChecksum: checksum = value
         case SourceAttribute.gitAuthTokenSecret: authTokenSecret = value
         case SourceAttribute.gitAuthHeaderSecret: authHeaderSecret = value
+        case SourceAttribute.gitMountSSHSocket: agent = value
+        case SourceAttribute.gitKnownSSHHosts: knownHosts = value
         case SourceAttribute.gitModificationTime:
             guard ["checkout", "commit"].contains(value) else {
                 throw EngineError(

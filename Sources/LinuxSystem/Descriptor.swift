@@ -33,6 +33,11 @@ package final class Descriptor: Sendable {
         return Descriptor(owning: number)
     }
 
+    /// Takes hold of a path of the host without opening what is there, such as a socket; it can be mounted elsewhere.
+    package static func place(host path: FilePath) throws(SystemCallError) -> Descriptor {
+        try open(host: path, flags: cl_open_flag_path())
+    }
+
     /// Makes a pipe; both ends are close-on-exec.
     package static func pipe() throws(SystemCallError) -> (read: Descriptor, write: Descriptor) {
         var ends: (CInt, CInt) = (-1, -1)

@@ -96,6 +96,15 @@ struct BuildCommand: AsyncParsableCommand {
     var secrets: [String] = []
 
     @Option(
+        name: .customLong("ssh"),
+        help: ArgumentHelp(
+            "An SSH agent for repositories: default for that of the environment, or ID=SOCKET.",
+            valueName: "id[=socket]"
+        )
+    )
+    var agents: [String] = []
+
+    @Option(
         name: .customLong("allow"),
         help: ArgumentHelp("Grant an entitlement: network.host, security.insecure.", valueName: "entitlement")
     )
@@ -246,6 +255,10 @@ extension BuildCommand {
         for text in secrets {
             let (id, secret) = try parseSecret(text)
             request.secrets[id] = secret
+        }
+        for text in agents {
+            let (id, socket) = try parseAgent(text)
+            request.agents[id] = socket
         }
         request.entitlements = Set(entitlements)
         request.frontendOptions.merge(try options()) { _, own in own }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Engine
+internal import LinuxSystem
 internal import SystemPackage
 
 /// Kinds of output, with what `-o` needs for each.
@@ -85,4 +86,21 @@ func parseSecret(_ text: String) throws -> (id: String, secret: Secret) {
     }
     if let source { return (id, .file(FilePath(source))) }
     return (id, .environment(environment ?? id))
+}
+
+/// Reads one `--ssh` value: `ID`, for the agent of the environment, or `ID=SOCKET`.
+func parseAgent(_ text: String) throws -> (id: String, socket: FilePath) {
+    let (id, given) = keyAndValue(text)
+    guard !id.isEmpty else { throw UsageError("cannot read --ssh \"\(text)\": expected ID or ID=SOCKET") }
+    guard let path = given ?? environmentVariable("SSH_AUTH_SOCK"), !path.isEmpty else {
+        throw UsageError(
+            "cannot use --ssh \(id): there is no agent in the environment; name one with --ssh \(id)=SOCKET"
+        )
+    }
+    guard (try? Descriptor.place(host: FilePath(path)).status())?.kind == .socket else {
+        throw UsageError(
+            "cannot use --ssh \(text): \(path) is no socket of an agent; a key is given to one with ssh-add"
+        )
+    }
+    return (id, FilePath(path))
 }

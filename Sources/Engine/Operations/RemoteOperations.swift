@@ -5,6 +5,7 @@ internal import OCI
 internal import Snapshots
 internal import Solver
 internal import Sources
+internal import SystemPackage
 
 /// A directory with one file of the web.
 struct HTTPOperation: VertexOperation {
@@ -41,14 +42,14 @@ struct GitOperation: VertexOperation {
     var resources: ResourceNeeds { .network }
 
     func cacheMap(_ context: OperationContext) async throws -> CacheMap {
-        let commit = try await source.resolve(request, secrets: context.secrets)
+        let commit = try await source.resolve(request, secrets: context.secrets, agents: context.agents)
         return CacheMap(digest: sourceCacheDigest(source.key(request, commit)))
     }
 
     func execute(_ context: OperationContext, inputs: [any Sendable]) async throws -> [any Sendable] {
-        let commit = try await source.resolve(request, secrets: context.secrets)
+        let commit = try await source.resolve(request, secrets: context.secrets, agents: context.agents)
         return [
-            try await source.checkout(request, commit, secrets: context.secrets) { bytes in
+            try await source.checkout(request, commit, secrets: context.secrets, agents: context.agents) { bytes in
                 context.log(.error, bytes)
             }
         ]
@@ -56,6 +57,12 @@ struct GitOperation: VertexOperation {
 }
 
 extension OperationContext {
+    /// The agents of the builds that use the vertex.
+    fileprivate var agents: @Sendable (String) async throws -> FilePath? {
+        let sessions = jobs.compactMap { $0.attachment as? BuildSession }
+        return { id in sessions.lazy.compactMap { $0.agents[id] }.first }
+    }
+
     /// The secrets of the builds that use the vertex.
     fileprivate var secrets: @Sendable (String) async throws -> [UInt8]? {
         let sessions = jobs.compactMap { $0.attachment as? BuildSession }

@@ -15,6 +15,8 @@ struct GitProgram: Sendable {
     let launcher: Launcher
     /// `Authorization` and the origin it is for.
     var authorization: (origin: String, value: String)?
+    /// How git reaches a remote by SSH; `nil` where it must not.
+    var ssh: SSHAccess?
     /// Gets what git says on the way.
     var log: @Sendable ([UInt8]) -> Void = { _ in }
 
@@ -28,6 +30,38 @@ struct GitProgram: Sendable {
     private static let answerByteLimit = 16 << 20
     /// A command that takes longer has failed.
     private static let timeLimit = Duration.seconds(1800)
+
+    /// What SSH may use.
+    struct SSHAccess {
+        /// The socket of an agent.
+        let agent: FilePath?
+        /// Lines of a known_hosts file; empty for those of the machine.
+        let knownHosts: String
+
+        static let agentPath = "/run/ssh-agent"
+        static let knownHostsPath = "/etc/ssh/known_hosts"
+        /// Largest known_hosts file that is read, in bytes.
+        private static let fileByteLimit = 4 << 20
+
+        /// Nothing of the user's configuration, no passwords, and no host that is not known.
+        static let command = """
+            ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile=\(knownHostsPath) \
+            -o GlobalKnownHostsFile=/dev/null -o ForwardAgent=no -o ConnectTimeout=60
+            """
+
+        /// The lines as SSH is to see them; blocks on the disk.
+        var knownHostsBytes: [UInt8] {
+            if !knownHosts.isEmpty { return Array((knownHosts + "\n").utf8) }
+            var paths = ["/etc/ssh/ssh_known_hosts"]
+            if let home = ProcessInfo.processInfo.environment["HOME"], home.hasPrefix("/") {
+                paths.append(home + "/.ssh/known_hosts")
+            }
+            return paths.flatMap { path -> [UInt8] in
+                let file = try? Descriptor.open(host: FilePath(path))
+                return ((try? file?.readToEnd(byteLimit: Self.fileByteLimit)) ?? []) + Array("\n".utf8)
+            }
+        }
+    }
 
     /// One command and where it works.
     struct Command {
@@ -112,7 +146,8 @@ struct GitProgram: Sendable {
     // MARK: The sandbox
 
     private func makeSpec(_ command: Command) throws -> SandboxSpec {
-        var spec = SandboxSpec(profile: .step, root: .empty, arguments: ["git"] + Self.options + command.arguments)
+        let options = Self.options + (ssh == nil ? [] : ["-c", "protocol.ssh.allow=always"])
+        var spec = SandboxSpec(profile: .step, root: .empty, arguments: ["git"] + options + command.arguments)
         spec.environment = environment(command)
         spec.network = .host
         spec.hostName = "git"
@@ -124,6 +159,14 @@ struct GitProgram: Sendable {
         let accounts = Array("root:x:0:0:root:/tmp:/bin/sh\n".utf8)
         spec.mounts.append(.init(.file(accounts, mode: 0o644), at: "/etc/passwd", isReadOnly: true))
         spec.mounts.append(.init(.tmpfs(byteLimit: 64 << 20), at: "/tmp"))
+        if let ssh {
+            let hosts = SandboxSpec.Mount.Source.file(ssh.knownHostsBytes, mode: 0o644)
+            spec.mounts.append(.init(hosts, at: SSHAccess.knownHostsPath, isReadOnly: true))
+            if let agent = ssh.agent {
+                let socket = try Descriptor.place(host: agent)
+                spec.mounts.append(.init(.bind(socket), at: SSHAccess.agentPath, allowsPrivileges: false))
+            }
+        }
         for (host, path) in command.directories {
             var mount = SandboxSpec.Mount(.bind(host.descriptor), at: path, allowsPrivileges: false)
             mount.allowsExecution = false
@@ -154,9 +197,11 @@ struct GitProgram: Sendable {
             "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp", "LC_ALL=C", "TZ=UTC",
             "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=/bin/false", "SSH_ASKPASS=/bin/false", "GIT_CONFIG_NOSYSTEM=1",
             "GIT_CONFIG_SYSTEM=/dev/null", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_ATTR_NOSYSTEM=1",
-            "GIT_ALLOW_PROTOCOL=http:https:git", "GIT_PROTOCOL_FROM_USER=0", "GIT_NO_REPLACE_OBJECTS=1",
-            "GIT_SSH_COMMAND=/bin/false", "GIT_LFS_SKIP_SMUDGE=1",
+            "GIT_ALLOW_PROTOCOL=http:https:git\(ssh == nil ? "" : ":ssh")", "GIT_PROTOCOL_FROM_USER=0",
+            "GIT_NO_REPLACE_OBJECTS=1", "GIT_SSH_COMMAND=\(ssh == nil ? "/bin/false" : SSHAccess.command)",
+            "GIT_SSH_VARIANT=ssh", "GIT_LFS_SKIP_SMUDGE=1",
         ]
+        if ssh?.agent != nil { environment.append("SSH_AUTH_SOCK=\(SSHAccess.agentPath)") }
         if let directory = command.gitDirectory { environment.append("GIT_DIR=\(directory)") }
         if let tree = command.workTree { environment.append("GIT_WORK_TREE=\(tree)") }
         if let (origin, value) = authorization {
@@ -177,7 +222,10 @@ struct GitProgram: Sendable {
 
     private static func lastWords(_ error: [UInt8]) -> String {
         let lines = String(decoding: error, as: UTF8.self).split(whereSeparator: \.isNewline)
-        let told = lines.filter { $0.hasPrefix("fatal:") || $0.hasPrefix("error:") || $0.hasPrefix("remote:") }
+        let told = lines.filter { line in
+            ["fatal:", "error:", "remote:"].contains { line.hasPrefix($0) }
+                || ["Permission denied", "verification failed"].contains { line.contains($0) }
+        }
         let words = (told.isEmpty ? lines.suffix(1) : told.suffix(3)).joined(separator: "; ")
         let plain = words.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : Character($0) }
         return String(String(plain).prefix(500))

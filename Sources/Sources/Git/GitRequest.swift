@@ -2,7 +2,7 @@
 
 /// A checkout that a build names.
 package struct GitRequest: Sendable, Hashable {
-    /// What git is given: `https://…`, `http://…` or `git://…`.
+    /// What git is given: `https://…`, `http://…`, `git://…`, `ssh://…` or `user@host:path`.
     package var remote: String
     /// Branch, tag, full ref name or commit; empty for the remote's own choice.
     package var reference = ""
@@ -23,6 +23,11 @@ package struct GitRequest: Sendable, Hashable {
     /// The secret with a header for HTTP, which comes before the token.
     package var authHeaderSecret = usualHeaderSecret
 
+    /// The agent that keys for SSH are in, by its name in the build; empty for none.
+    package var agent = ""
+    /// Lines of a known_hosts file; empty for those of the machine.
+    package var knownHosts = ""
+
     package static let usualTokenSecret = "GIT_AUTH_TOKEN"
     package static let usualHeaderSecret = "GIT_AUTH_HEADER"
 
@@ -33,13 +38,15 @@ package struct GitRequest: Sendable, Hashable {
     /// - Throws: `SourcesError` with `invalid` or `unsupported`.
     package func validate() throws {
         let scheme = remote.firstRange(of: "://").map { remote[..<$0.lowerBound] } ?? ""
-        guard ["http", "https", "git"].contains(scheme) else {
+        guard isSSH || ["http", "https", "git"].contains(scheme) else {
             throw SourcesError(
                 .unsupported,
-                scheme == "ssh" || !remote.contains("://")
-                    ? "cannot fetch \(shownRemote): agents for SSH are not forwarded yet; use the https address"
-                    : "cannot fetch \(shownRemote): only http, https and git addresses are fetched"
+                "cannot fetch \(shownRemote): only http, https, git and ssh addresses are fetched"
             )
+        }
+        // Neither ssh nor a shell may take a part of it for something else.
+        if isSSH, host.isEmpty || host.hasPrefix("-") || !host.utf8.allSatisfy(Self.isHostByte) {
+            throw SourcesError(.invalid, "cannot fetch \(shownRemote): \"\(host.prefix(200))\" is no name of a host")
         }
         for (what, text) in [("address", remote), ("reference", reference), ("checksum", checksum)] {
             guard text.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }), !text.hasPrefix("-"), text.utf8.count <= 4096
@@ -68,6 +75,21 @@ package struct GitRequest: Sendable, Hashable {
         }
     }
 
+    /// Whether git reaches the remote by SSH.
+    package var isSSH: Bool { remote.hasPrefix("ssh://") || shortHost != nil }
+
+    /// The host of `user@host:path`.
+    private var shortHost: Substring? {
+        guard !remote.contains("://"), let at = remote.firstIndex(of: "@") else { return nil }
+        let rest = remote[remote.index(after: at)...]
+        guard let colon = rest.firstIndex(of: ":") else { return nil }
+        return rest[..<colon]
+    }
+
+    private static func isHostByte(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x61...0x7A).contains(byte | 0x20) || "-._:[]".utf8.contains(byte)
+    }
+
     /// The secrets that may log a build in, in the order in which they are looked for; the first that is there counts.
     ///
     /// Empty where a remote takes no login by HTTP.
@@ -92,7 +114,7 @@ package struct GitRequest: Sendable, Hashable {
 
     /// The server, without login and port.
     var host: String {
-        guard let separator = remote.firstRange(of: "://") else { return "" }
+        guard let separator = remote.firstRange(of: "://") else { return shortHost.map(String.init) ?? "" }
         let authority = remote[separator.upperBound...].prefix { $0 != "/" }
         let name = authority.lastIndex(of: "@").map { authority[authority.index(after: $0)...] } ?? authority
         if name.hasPrefix("["), let close = name.firstIndex(of: "]") { return String(name[...close]) }

@@ -21,9 +21,10 @@ extension GitSource {
         _ request: GitRequest,
         _ commit: GitCommit,
         secrets: Secrets,
+        agents: Agents = { _ in nil },
         log: @escaping @Sendable ([UInt8]) -> Void
     ) async throws -> FileTree {
-        var program = try await program(request, secrets)
+        var program = try await program(request, secrets, agents)
         program.log = log
         let stage = try await snapshots.stage(on: .scratch)
         let scratch = try await blocking { [state] in try state.scratch("git") }

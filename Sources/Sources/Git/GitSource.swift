@@ -7,6 +7,7 @@ internal import OCI
 package import Sandbox
 package import Snapshots
 internal import Synchronization
+package import SystemPackage
 
 /// Repositories as sources of one build.
 ///
@@ -14,6 +15,9 @@ internal import Synchronization
 package final class GitSource: Sendable {
     /// The value of a secret; `nil` when the build was not given it.
     package typealias Secrets = @Sendable (_ id: String) async throws -> [UInt8]?
+
+    /// The socket of an agent; `nil` when the build was not given one of that name.
+    package typealias Agents = @Sendable (_ id: String) async throws -> FilePath?
 
     let launcher: Launcher
     let snapshots: SnapshotStore
@@ -34,10 +38,14 @@ package final class GitSource: Sendable {
     ///
     /// - Throws: `SourcesError`: `notFound` when the remote has no such reference, `digestMismatch` when the reference
     ///   points elsewhere than the checksum says.
-    package func resolve(_ request: GitRequest, secrets: Secrets) async throws -> GitCommit {
+    package func resolve(
+        _ request: GitRequest,
+        secrets: Secrets,
+        agents: Agents = { _ in nil }
+    ) async throws -> GitCommit {
         try request.validate()
         if let commit = found.withLock({ $0[request] }) { return commit }
-        let commit = try await find(request, secrets)
+        let commit = try await find(request, secrets, agents)
         return found.withLock { found in
             // Whoever came first decides what the reference means.
             let first = found[request] ?? commit
@@ -56,7 +64,7 @@ package final class GitSource: Sendable {
         return "git:\(key)"
     }
 
-    private func find(_ request: GitRequest, _ secrets: Secrets) async throws -> GitCommit {
+    private func find(_ request: GitRequest, _ secrets: Secrets, _ agents: Agents) async throws -> GitCommit {
         if request.fetchesByCommit {
             let isName = !request.reference.isEmpty && !GitRequest.isCommit(request.reference)
             let name =
@@ -69,7 +77,7 @@ package final class GitSource: Sendable {
             }
             return GitCommit(checksum: request.reference, reference: request.reference, commit: nil)
         }
-        let program = try await program(request, secrets)
+        let program = try await program(request, secrets, agents)
         let name = request.reference.isEmpty ? "HEAD" : request.reference
         var arguments = ["ls-remote", "--symref", "--", request.remote, name]
         if name != "HEAD" { arguments.append("\(name)^{}") }
@@ -99,11 +107,18 @@ package final class GitSource: Sendable {
     // MARK: Running git
 
     /// Git with the login a build was given for the remote.
-    func program(_ request: GitRequest, _ secrets: Secrets) async throws -> GitProgram {
+    func program(_ request: GitRequest, _ secrets: Secrets, _ agents: Agents) async throws -> GitProgram {
         if isOffline {
             throw SourcesError(.unavailable, "cannot fetch \(request.shownRemote): this build is offline")
         }
         var program = GitProgram(launcher: launcher)
+        if request.isSSH {
+            program.ssh = GitProgram.SSHAccess(
+                agent: request.agent.isEmpty ? nil : try await agents(request.agent),
+                knownHosts: request.knownHosts
+            )
+            return program
+        }
         func secret(_ candidates: [LoginSecret]) async throws -> String? {
             for id in candidates.map(\.id) {
                 guard let bytes = try await secrets(id) else { continue }
@@ -139,7 +154,8 @@ package final class GitSource: Sendable {
                     || words.contains("not a git repository")
                 {
                     .notFound
-                } else if words.contains("authentication failed") || words.contains("could not read username")
+                } else if words.contains("host key verification failed") || words.contains("permission denied")
+                    || words.contains("authentication failed") || words.contains("could not read username")
                     || words.contains("403")
                 {
                     .denied
@@ -147,7 +163,15 @@ package final class GitSource: Sendable {
                     .unavailable
                 }
             let remedy =
-                code == .denied ? "; pass a token with --secret id=\(request.authTokenSecret),env=NAME" : ""
+                if words.contains("host key verification failed") {
+                    "; add the key of \(request.host) to ~/.ssh/known_hosts"
+                } else if code == .denied, request.isSSH {
+                    "; give the build an agent that has the key, with --ssh \(request.agent)"
+                } else if code == .denied {
+                    "; pass a token with --secret id=\(request.authTokenSecret),env=NAME"
+                } else {
+                    ""
+                }
             throw SourcesError(
                 code,
                 "cannot fetch \(request.shownRemote): git ended with \(failure.exitCode): \(failure.message)\(remedy)"

@@ -256,7 +256,8 @@ package final class HTTPSource: Sendable {
         var value: String?
         for secret in request.login {
             guard let bytes = try await secrets(secret.id) else { continue }
-            value = (secret.name == HTTPFileRequest.loginToken ? "Bearer " : "") + String(decoding: bytes, as: UTF8.self)
+            value =
+                (secret.name == HTTPFileRequest.loginToken ? "Bearer " : "") + String(decoding: bytes, as: UTF8.self)
             break
         }
         if value == nil, let id = request.authHeaderSecret {

@@ -41,6 +41,12 @@ struct LockedBuildOptions: ParsableArguments {
     )
     var platforms: [String] = []
 
+    @Option(
+        name: .customLong("ssh"),
+        help: ArgumentHelp("An SSH agent for repositories, as for kiln build.", valueName: "id[=socket]")
+    )
+    var agents: [String] = []
+
     /// The platforms that images are locked for: those of the project and of the options, else this machine's.
     func imagePlatforms(of project: ProjectFile) throws -> [Platform] {
         var result = project.imagePlatforms
@@ -63,6 +69,10 @@ struct LockedBuildOptions: ParsableArguments {
                 throw UsageError("cannot read --build-context \"\(context)\": expected NAME=VALUE")
             }
             base.namedContexts[name] = value
+        }
+        for text in agents {
+            let (id, socket) = try parseAgent(text)
+            base.agents[id] = socket
         }
         if files.isEmpty { return [base] }
         return files.map { file in

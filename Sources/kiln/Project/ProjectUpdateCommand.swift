@@ -25,6 +25,12 @@ struct ProjectUpdateCommand: AsyncParsableCommand {
     @Flag(name: .customLong("dry-run"), help: "Show what would change, and change nothing.")
     var dryRun = false
 
+    @Option(
+        name: .customLong("ssh"),
+        help: ArgumentHelp("An SSH agent for repositories, as for kiln build.", valueName: "id[=socket]")
+    )
+    var agents: [String] = []
+
     @OptionGroup var options: ProjectOptions
 
     func run() async throws {
@@ -44,8 +50,9 @@ struct ProjectUpdateCommand: AsyncParsableCommand {
         let pinned = lock.sources.filter { keys.contains($0.key) }
         if !pinned.isEmpty {
             let platforms = project.project.imagePlatforms
+            let agents = Dictionary(try agents.map(parseAgent).map { ($0.id, $0.socket) }) { _, last in last }
             let newest = try await withEngine(options.state) { engine in
-                try await engine.newestSources(pinned, platforms: platforms)
+                try await engine.newestSources(pinned, platforms: platforms, agents: agents)
             }
             updated.sources.merge(newest) { _, new in new }
             changes += describeSources(old: lock.sources, new: updated.sources)
