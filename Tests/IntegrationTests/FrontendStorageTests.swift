@@ -117,14 +117,11 @@ struct FrontendStorageTests {
         try FileManager.default.removeItem(atPath: setting.workspace.path("state/frontends/passed"))
         try await setting.run("frontend", "test", setting.workspace.path("package"))
         #expect(setting.workspace.names(in: "state/frontends/passed").count == 1)
-        // Another tree is another frontend.
-        try setting.workspace.write("package/bin/README", "another program\n")
-        try await setting.run("frontend", "test", setting.workspace.path("package"))
-        #expect(setting.workspace.names(in: "state/frontends/passed").count == 2)
     }
 
     @Test func `P-PERM-01: a result that is used again has no more rights than the frontend`() async throws {
         let setting = try await Setting()
+        try await setting.run("frontend", "install", "--project", setting.workspace.path("project"))
         try await setting.run("frontend", "test", "acme/llb", "--project", setting.workspace.path("project"))
         let server = try ScriptedServer { _ in ScriptedServer.Reply(body: Array("body".utf8)) }
         let source = #"{"source":{"identifier":"http://\#(server.host)/f"}}"#
@@ -151,6 +148,7 @@ struct FrontendStorageTests {
         async throws
     {
         let setting = try await Setting()
+        try await setting.run("frontend", "install", "--project", setting.workspace.path("project"))
         try await setting.run("frontend", "test", "acme/llb", "--project", setting.workspace.path("project"))
         for file in ["x", "y"] {
             try setting.workspace.write("project/Buildfile", "# syntax=acme/llb\n" + Setting.graph(file: file))

@@ -185,7 +185,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("ssh://git@127.0.0.1/r.git", "SSH"), ("git@127.0.0.1:r.git", "SSH"),
+        ("ssh://git@-oProxyCommand=x/r.git", "is no name of a host"), ("git@-x:r.git", "is no name of a host"),
         ("https://127.0.0.1:1/r.git#--upload-pack=touch", "begins with \"-\""),
         ("https://127.0.0.1:1/r.git#a%0ab", "names no repository"),
         ("https://127.0.0.1:1/r.git#a..b", "names no branch"),

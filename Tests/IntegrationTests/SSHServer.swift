@@ -3,6 +3,7 @@
 import Foundation
 import Glibc
 import RegistryTestSupport
+import Testing
 
 /// Debian's `sshd` on loopback, with one user key that an agent holds, and a home directory that knows the server.
 final class SSHServer: Sendable {

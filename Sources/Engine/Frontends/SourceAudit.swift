@@ -38,11 +38,11 @@ final class SourceAudit: Sendable {
     ///
     /// One whose own place no frontend told stands where the first operation that reads it does.
     func notePlaces(of graph: LLB.Graph, _ definition: LLB.Definition) {
-        for (number, vertex) in graph.vertices.enumerated() {
+        for vertex in graph.vertices {
             guard case .source(let source) = vertex.operation.op, let key = SourceKey(naming: source.identifier) else {
                 continue
             }
-            let readers = graph.vertices.lazy.filter { reader in reader.inputs.contains { $0.vertex == number } }
+            let readers = graph.vertices.lazy.filter { reader in reader.inputs.contains { $0.vertex == vertex.digest } }
             guard
                 let place = definition.place(of: vertex.digest)
                     ?? readers.compactMap({ definition.place(of: $0.digest) }).min(by: { $0.line < $1.line })
