@@ -223,7 +223,8 @@ struct ScriptTests {
             .appending("Protocol/README.md")
         let bytes = try LinuxSystem.Descriptor.open(host: path).readToEnd(byteLimit: 1 << 20)
         let text = String(decoding: bytes, as: UTF8.self)
-        let start = try #require(text.firstRange(of: "```python\n")).upperBound
+        let fence = try #require(text.firstRange(of: "```python")).upperBound
+        let start = try #require(text[fence...].firstRange(of: "\n")).upperBound
         let end = try #require(text[start...].firstRange(of: "```")).lowerBound
         return String(text[start..<end])
     }
