@@ -121,10 +121,19 @@ import Testing
         #expect(problems("{\"operations\": " + objects).first?.contains("inside each other") == true)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `refuses more operations than there may be`() {
-        let operations = (0..<101_000).map { "\"o\($0)\":{\"local\":\"l\($0)\"}" }.joined(separator: ",")
-        let found = problems("{\"operations\":{\(operations)},\"result\":\"o1\"}")
-        #expect(found.contains { $0.contains("more than 100000 operations") }, "\(found)")
+    @Test func `refuses more operations than there may be`() throws {
+        let limits = DefinitionLimits(byteCount: 1 << 20, operationCount: 1000, depth: 1000)
+        func text(_ count: Int) -> [UInt8] {
+            let operations = (0..<count).map { "\"o\($0)\":{\"local\":\"l\($0)\"}" }.joined(separator: ",")
+            return Array("{\"operations\":{\(operations)},\"result\":\"o1\"}".utf8)
+        }
+        _ = try LLBText(parsing: text(1000), limits: limits)
+        do {
+            _ = try LLBText(parsing: text(1001), limits: limits)
+            Issue.record("it was read")
+        } catch {
+            #expect(error.problems.contains { $0.description.contains("more than 1000 operations") }, "\(error)")
+        }
     }
 
     @Test(.timeLimit(.minutes(1))) func `reads chains that are deeper than a stack`() throws {
