@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 # What users run; the frontends stand beside kiln, and nowhere else.
 PRODUCTS := kiln kiln-frontend-dockerfile kiln-frontend-llb kiln-frontend-yaml
 
-.PHONY: demo test build release install sdk docs setup fmt check tsan bench corpus messages clean
+.PHONY: demo test build release install sdk docs setup fmt check tsan fuzz bench corpus messages clean
 
 ## Installs what is missing, builds, and shows a multi-stage build and its cached rebuild.
 demo: setup release
@@ -50,16 +50,22 @@ setup:
 	dev/setup
 
 fmt:
-	swift format --in-place --recursive --parallel Package.swift Sources Frontends Tests
+	swift format --in-place --recursive --parallel Package.swift Sources Frontends Fuzz Tests
 
 ## Style and module map; seconds, no build of the engine.
 check:
-	swift format lint --strict --recursive --parallel Package.swift Sources Frontends Tests
+	swift format lint --strict --recursive --parallel Package.swift Sources Frontends Fuzz Tests
 	dev/check-imports
 
 ## Unit tests under ThreadSanitizer.
 tsan:
 	swift test --sanitize=thread --scratch-path .build-tsan --filter 'SolverTests|SimulationTests|FrontendProtocolTests'
+
+## Feeds one reader, or each in turn, with what libFuzzer makes up: make fuzz ENTRY=yaml SECONDS=300
+ENTRY ?= all
+SECONDS ?= 60
+fuzz:
+	dev/fuzz $(ENTRY) --seconds $(SECONDS)
 
 bench: release
 	Benchmarks/bench $(RELEASE)

@@ -280,6 +280,18 @@ let package = Package(
             swiftSettings: houseSettings
         ),
 
+        // MARK: Fuzzing
+
+        // What is promised of every reader of bytes from outside; the fuzzer and Tests/FuzzTests ask.
+        library(
+            "FuzzEntries",
+            path: "Fuzz/Entries",
+            [
+                "DockerfileConversion", "DockerfileSyntax", "FrontendHost", "FrontendKit", "FrontendProtocol", "LLB",
+                "LLBText", "LinuxSystem", "OCI", "PathPatterns", "ProjectFiles", "YAMLSpec", system,
+            ]
+        ),
+
         // MARK: Tests
 
         // A real registry and a scripted one for the tests of several modules.
@@ -335,8 +347,21 @@ let package = Package(
             "DockerfileConversionTests",
             ["DockerfileConversion", "DockerfileSyntax", "LLB", "LLBMessages", "OCI", protobuf]
         ),
+        tests("FuzzTests", ["FuzzEntries"]),
         tests("EngineTests", ["Engine", "LLB", "LinuxSystem", "OCI", system]),
         tests("IntegrationTests", ["Archives", "LinuxSystem", "OCI", "RegistryTestSupport", system]),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// The fuzzer itself needs every module built with -sanitize=fuzzer, so `dev/fuzz` builds it in a place of its own.
+if Context.environment["KILN_FUZZ"] != nil {
+    package.targets += [
+        .executableTarget(
+            name: "kiln-fuzz",
+            dependencies: ["FuzzEntries"],
+            path: "Fuzz/Main",
+            swiftSettings: houseSettings
+        )
+    ]
+}

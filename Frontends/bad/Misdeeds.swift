@@ -99,6 +99,10 @@ enum Misdeeds {
             }
         },
         "oversize-frame": { _ in Wire.write(Wire.frame(0, [123], length: 1 << 24 - 1)) },
+        "oversize-result": { id in
+            let text = String(repeating: "x", count: 5 << 20)
+            Wire.send(#"{"jsonrpc":"2.0","id":\#(id),"result":{"refs":[],"metadata":{"text":"\#(text)"}}}"#)
+        },
         "oversize-blob": { _ in
             Wire.send(
                 #"{"jsonrpc":"2.0","id":1,"method":"solve","params":{"definition":{"blob":1,"size":9007199254740991}}}"#
@@ -132,6 +136,21 @@ enum Misdeeds {
             Wire.send(#"{"jsonrpc":"2.0","method":"frobnicated","params":{"a":[]}}"#)
             Wire.send(#"{"jsonrpc":"2.0","method":"diagnostic","params":{"severity":"awful"}}"#)
             Wire.succeed(id)
+        },
+        "cannot-read": { _ in
+            Wire.send(#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"no JSON at byte 3"}}"#)
+            hang()
+        },
+        "cannot-read-the-build": { id in
+            Wire.send(#"{"jsonrpc":"2.0","id":\#(id),"error":{"code":-32700,"message":"no JSON at byte 3"}}"#)
+            Wire.waitForEnd()
+        },
+        "answer-late": { id in
+            while let message = Wire.nextMessage(), !message.text.contains("\"cancel\"") {}
+            usleep(50_000)
+            Wire.complain("answers late")
+            Wire.succeed(id)
+            Wire.waitForEnd()
         },
         "answer-nobody": { _ in Wire.send(#"{"jsonrpc":"2.0","id":77,"result":{}}"#) },
         "same-number-twice": { _ in

@@ -73,9 +73,15 @@ struct FrontendRun<Bridge: FrontendBridge>: Sendable {
             relay.onCancel { cancel() }
             let outcome: Result<Value, any Error>
             do {
-                outcome = .success(
-                    try await session.converse(engine: engine, expected: expected, work: work, accept: accept)
+                let value = try await session.converse(
+                    engine: engine,
+                    expected: expected,
+                    work: work,
+                    accept: accept
                 )
+                // An answer to what nobody waits for any more is none.
+                if relay.isCancelled { throw CancellationError() }
+                outcome = .success(value)
                 await shutDown(exit)
             } catch {
                 outcome = .failure(error)

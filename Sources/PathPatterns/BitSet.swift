@@ -27,12 +27,6 @@ struct BitSet: Sendable, Equatable {
         return word < high.count && high[word] & (1 << UInt64(member % 64)) != 0
     }
 
-    /// Both sets must have the same capacity.
-    mutating func formUnion(_ other: BitSet) {
-        low |= other.low
-        for index in high.indices { high[index] |= other.high[index] }
-    }
-
     func forEach(_ body: (Int) -> Void) {
         Self.forEach(in: low, offset: 0, body)
         for index in high.indices { Self.forEach(in: high[index], offset: (index + 1) * 64, body) }

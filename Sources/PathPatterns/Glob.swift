@@ -16,7 +16,7 @@ struct Glob: Sendable {
 
     /// One state of the automaton.
     ///
-    /// A state is entered through its closure (see `closures`).
+    /// A state is entered together with those that follow it for nothing (see `enter`).
     enum Step: Sendable, Equatable {
         case literal(UInt32)
         /// `?`: one character, not a slash.
@@ -45,9 +45,6 @@ struct Glob: Sendable {
 
     private let steps: [Step]
     private let classes: [CharacterClass]
-    /// State -> the states that are alive once it is reached; the last element is acceptance.
-    private let closures: [BitSet]
-
     /// Bytes every match begins with.
     let prefix: [UInt8]
     /// State after the prefix.
@@ -66,31 +63,13 @@ struct Glob: Sendable {
         self.steps = steps
         classes = parser.classes
 
-        let accept = steps.count
-        var closures = [BitSet](repeating: BitSet(capacity: accept + 1), count: accept + 1)
-        closures[accept].insert(accept)
-        for state in steps.indices.reversed() {
-            switch steps[state] {
-            case .runInElement, .run:
-                closures[state] = closures[state + 1]
-                closures[state].insert(state)
-            case .perhapsDirectories:
-                // The state after is `.directories`; the one after that always exists.
-                closures[state] = closures[state + 2]
-                closures[state].insert(state + 1)
-            case .literal, .anyCharacter, .oneOf, .directories:
-                closures[state].insert(state)
-            }
-        }
-        self.closures = closures
-
         let literals = steps.map { step -> UInt32? in
             if case .literal(let scalar) = step { scalar } else { nil }
         }
         stateAfterPrefix = literals.prefix { $0 != nil }.count
         prefix = Self.encode(literals.prefix { $0 != nil })
         suffix =
-            stateAfterPrefix == accept ? prefix : Self.encode(literals.suffix(while: { $0 != nil }))
+            stateAfterPrefix == steps.count ? prefix : Self.encode(literals.suffix(while: { $0 != nil }))
         let longest = literals.split(separator: nil).max { $0.count < $1.count } ?? []
         let inner = Self.encode(longest)
         self.inner = prefix.isEmpty && suffix.isEmpty ? inner : []
@@ -143,7 +122,8 @@ struct Glob: Sendable {
         over path: borrowing Span<UInt8>,
         stop: (BitSet) -> Bool
     ) -> (alive: BitSet, stopped: Bool) {
-        var alive = closures[stateAfterPrefix]
+        var alive = BitSet(capacity: steps.count + 1)
+        enter(stateAfterPrefix, &alive)
         var offset = prefix.count
         while offset < path.count {
             if path[offset] == slash, stop(alive) { return (alive, true) }
@@ -155,6 +135,28 @@ struct Glob: Sendable {
         return (alive, false)
     }
 
+    /// Makes a state alive, and those that are reached from it without a character; the number of steps is acceptance.
+    ///
+    /// A state that is alive has been here before, and so have those behind it: entering all states of a pattern takes time
+    /// in proportion to their number.
+    private func enter(_ first: Int, _ alive: inout BitSet) {
+        var state = first
+        while !alive.contains(state) {
+            alive.insert(state)
+            guard state < steps.count else { return }
+            switch steps[state] {
+            case .runInElement, .run:
+                state += 1
+            case .perhapsDirectories:
+                // The state after is `.directories`; the one after that always exists.
+                alive.insert(state + 1)
+                state += 2
+            case .literal, .anyCharacter, .oneOf, .directories:
+                return
+            }
+        }
+    }
+
     private func advance(_ alive: BitSet, over scalar: UInt32) -> BitSet {
         var next = BitSet(capacity: steps.count + 1)
         let isSlash = scalar == UInt32(slash)
@@ -162,18 +164,18 @@ struct Glob: Sendable {
             guard state < steps.count else { return }
             switch steps[state] {
             case .literal(let expected):
-                if scalar == expected { next.formUnion(closures[state + 1]) }
+                if scalar == expected { enter(state + 1, &next) }
             case .anyCharacter:
-                if !isSlash { next.formUnion(closures[state + 1]) }
+                if !isSlash { enter(state + 1, &next) }
             case .oneOf(let index):
-                if classes[index].contains(scalar) { next.formUnion(closures[state + 1]) }
+                if classes[index].contains(scalar) { enter(state + 1, &next) }
             case .runInElement:
-                if !isSlash { next.formUnion(closures[state]) }
+                if !isSlash { enter(state, &next) }
             case .run:
-                next.formUnion(closures[state])
+                enter(state, &next)
             case .directories:
                 next.insert(state)
-                if isSlash { next.formUnion(closures[state + 1]) }
+                if isSlash { enter(state + 1, &next) }
             case .perhapsDirectories:
                 break
             }

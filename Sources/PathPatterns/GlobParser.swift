@@ -98,6 +98,7 @@ struct GlobParser {
     }
 
     private func malformed(_ reason: String) -> PathPatternError {
-        PathPatternError(.malformedPattern, "cannot read pattern \"\(pattern)\": \(reason)")
+        let shown = scalars.count > 200 ? String(String.UnicodeScalarView(scalars.prefix(200))) + "…" : pattern
+        return PathPatternError(.malformedPattern, "cannot read pattern \"\(shown)\": \(reason)")
     }
 }

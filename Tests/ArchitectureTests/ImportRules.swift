@@ -74,6 +74,11 @@ let allowedImports: [String: Set<String>] = [
     "kiln-frontend-llb": ["FrontendKit", "FrontendProtocol", "LLB", "LLBText", "OCI"],
     "example-frontend-swift": ["FrontendKit", "LLB", "OCI"],
     "kiln-frontend-bad": [],
+    "FuzzEntries": [
+        "DockerfileConversion", "DockerfileSyntax", "FrontendHost", "FrontendKit", "FrontendProtocol", "LLB", "LLBText",
+        "LinuxSystem", "OCI", "PathPatterns", "ProjectFiles", "SystemPackage", "YAMLSpec",
+    ],
+    "kiln-fuzz": ["FuzzEntries"],
 ]
 
 /// Modules of the toolchain that any module may import.
@@ -98,6 +103,8 @@ private func folder(of module: String) -> URL {
         case "kiln-frontend-llb": "Frontends/llb/Main"
         case "example-frontend-swift": "Frontends/examples/swift"
         case "kiln-frontend-bad": "Frontends/bad"
+        case "FuzzEntries": "Fuzz/Entries"
+        case "kiln-fuzz": "Fuzz/Main"
         default: "Sources/\(module)"
         }
     return repository.appending(path: path)

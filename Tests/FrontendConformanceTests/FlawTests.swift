@@ -156,7 +156,8 @@ struct FlawTests {
     static let lateMisdeeds: [(mode: String, code: ConformanceFailure.Code)] = [
         ("print", .textOnOutput), ("hang", .silent), ("crash", .exited), ("exit-3", .exited), ("exit-0", .exited),
         ("close-stdout", .exited), ("flood-stdout", .textOnOutput), ("flood-requests", .slowReader),
-        ("oversize-frame", .oversize), ("oversize-blob", .oversize), ("endless-depth", .malformedMessage),
+        ("oversize-frame", .oversize), ("oversize-blob", .oversize), ("oversize-result", .oversize),
+        ("cannot-read", .malformedMessage), ("endless-depth", .malformedMessage),
         ("duplicate-members", .malformedMessage), ("bad-utf8", .malformedMessage), ("no-json", .malformedMessage),
         ("batch", .malformedMessage), ("truncated", .exited), ("unannounced-stream", .frameOrder),
         ("answer-nobody", .identifier), ("same-number-twice", .identifier), ("no-refs", .malformedResult),

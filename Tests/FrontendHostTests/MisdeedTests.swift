@@ -93,6 +93,7 @@ struct MisdeedTests {
         Case("close-stdout", .exited, "closed its stdout before returning a result"),
         Case("flood-stdout", .textOnStandardOutput, "garbage garbage"),
         Case("oversize-frame", .oversize, "sent a 16777215-byte message; the limit is 4194304"),
+        Case("oversize-result", .oversize, "-byte message; the limit is 4194304"),
         Case("oversize-blob", .oversize, "9007199254740991 bytes of blobs; the limit is 67108864"),
         Case("endless-depth", .malformedMessage, "more than 64 values inside each other"),
         Case(
@@ -101,6 +102,7 @@ struct MisdeedTests {
             #"member "method" stands twice in one object"#
         ),
         Case("bad-utf8", .malformedMessage, "frame 2 is not valid JSON at byte"),
+        Case("cannot-read", .malformedMessage, "says it cannot read what it was sent: no JSON at byte 3"),
         Case("no-json", .malformedMessage, "a message is one JSON object"),
         Case("batch", .malformedMessage, "a message is one JSON object"),
         Case(
@@ -248,6 +250,26 @@ struct MisdeedTests {
             return
         }
         #expect(ContinuousClock.now - start < .seconds(10))
+    }
+
+    /// P-LIFE-08.
+    @Test func `an answer that comes after the build was cancelled is no fault of the frontend`() async throws {
+        let task = Task { try await misbehave("answer-late") { $0.silence = .seconds(100) } }
+        try await Task.sleep(for: .milliseconds(700))
+        task.cancel()
+        let outcome = try await task.value
+        guard case .failure(is CancellationError) = outcome.result else {
+            Issue.record("\(outcome.result)")
+            return
+        }
+        #expect(outcome.bridge.text.contains("answers late"))
+    }
+
+    /// P-ERR-02: without `data` the code tells what kind of failure it is.
+    @Test func `a frontend that could not read the request says so in its answer`() async throws {
+        let error = try #require(try await misbehave("cannot-read-the-build").error)
+        #expect(error.message.contains("no JSON at byte 3"), "\(error.message)")
+        #expect(error.code == .buildFailed)
     }
 
     @Test func `a build cancelled before it began does not begin`() async throws {

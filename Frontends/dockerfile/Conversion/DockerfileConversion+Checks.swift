@@ -10,9 +10,14 @@ internal import PathPatterns
 extension DockerfileConversion {
     /// Variables an instruction uses that nothing sets and no ARG declares.
     func checkUnmatched(_ names: Set<String>, _ step: Step) {
-        let unknown = names.filter { !step.stage.argumentNames.contains($0) && !Self.scannerArguments.contains($0) }
-        for name in unknown.sorted() {
-            let near = nearestWord(to: name, among: step.stage.state.environment.names)
+        let undeclared = names.filter {
+            !step.stage.argumentNames.contains($0) && !Self.scannerArguments.contains($0)
+        }
+        for name in undeclared.sorted() {
+            let environment = step.stage.state.environment
+            let near =
+                budget.allowsSuggestion(among: environment.count)
+                ? nearestWord(to: name, among: environment.names) : nil
             report(
                 .undefinedVar,
                 "Usage of undefined variable '$\(name)'"

@@ -85,7 +85,7 @@ extension DockerfileConversion {
         let destination = try self.destination(transfer.sources.destination, stage, system)
         try check(transfer)
         let mode = try FileMode(parsing: transfer.mode)
-        let name = label(step.instruction.text, expander: expander, step.environment)
+        let name = try label(step.instruction.text, expander: expander, step.environment)
         let platform = stage.platform ?? targetPlatform
         let shownName = stepName(name, stage, platform: platform, environment: step.environment)
 
@@ -108,7 +108,7 @@ extension DockerfileConversion {
         } else {
             stage.state = stage.state.file(actions, constraints: constraints)
         }
-        stage.commit(historyText(transfer) + " # buildkit", hasLayer: true, epoch: epoch)
+        record(historyText(transfer) + " # buildkit", hasLayer: true, step)
     }
 
     /// Makes the files on a tree of their own, which is laid over the stage's.

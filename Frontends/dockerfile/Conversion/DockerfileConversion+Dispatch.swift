@@ -22,6 +22,10 @@ extension DockerfileConversion {
     /// Carries out all instructions of a stage.
     func dispatch(_ stage: StageState) throws {
         stage.inherit()
+        if stage.base != nil {
+            let count = stage.image.history.count + stage.arguments.count
+            budget.charge(bytes: count * ConversionBudget.inheritedEntryByteCount)
+        }
         stage.isDispatched = true
         if stage.platform == nil { stage.platform = targetPlatform }
         try prepare(stage)
@@ -29,6 +33,7 @@ extension DockerfileConversion {
             stage.isInOnBuild = command.isOnBuild
             do {
                 try dispatch(command, of: stage)
+                try budget.check()
             } catch var error as ConversionError {
                 error.lines = error.lines ?? command.instruction.lines
                 throw error
@@ -103,7 +108,13 @@ extension DockerfileConversion {
 
     /// Adds a history entry of a step that leaves no layer.
     func commit(_ text: String, _ step: Step) {
-        step.stage.commit(text, hasLayer: false, epoch: epoch)
+        record(text, hasLayer: false, step)
+    }
+
+    /// Adds an entry to the history of the step's stage.
+    func record(_ text: String, hasLayer: Bool, _ step: Step) {
+        budget.charge(bytes: text.utf8.count)
+        step.stage.commit(text, hasLayer: hasLayer, epoch: epoch)
     }
 
     /// Expands a word of an instruction and reports variables that are not set.
@@ -115,7 +126,7 @@ extension DockerfileConversion {
         let questions = AskedVariables(environment: step.environment)
         // What is not set is reported even where that, or something after it, is an error.
         defer { checkUnmatched(questions.missing, step) }
-        return try expander.text(text, questions)
+        return try expansion(of: text, expander, questions).text
     }
 
     private func dispatchEnv(_ env: EnvInstruction, _ step: Step) {
@@ -149,7 +160,7 @@ extension DockerfileConversion {
             if let value = buildArguments[declaration.name] {
                 declaration.defaultValue = value
             } else if let value = declaration.defaultValue {
-                let expansion = try expander.expand(value, step.stage.state.environment)
+                let expansion = try expansion(of: value, expander, step.stage.state.environment)
                 checkUnmatched(expansion.unmatched, step)
                 declaration.defaultValue = expansion.text
             } else {
@@ -280,7 +291,7 @@ extension DockerfileConversion {
                 $0.multipliedReportingOverflow(by: 1_000_000_000).partialValue
             }
         )
-        let name = label(step.instruction.text, expander: expander, stage.state.environment)
+        let name = try label(step.instruction.text, expander: expander, stage.state.environment)
         var constraints = Constraints(platform: stage.platform, locations: locations(step.lines))
         constraints.name = stepName(
             name,
@@ -289,7 +300,7 @@ extension DockerfileConversion {
             environment: stage.state.environment
         )
         stage.state = stage.state.file(actions, constraints: constraints)
-        stage.commit("WORKDIR " + directory, hasLayer: true, epoch: epoch)
+        record("WORKDIR " + directory, hasLayer: true, step)
     }
 }
 

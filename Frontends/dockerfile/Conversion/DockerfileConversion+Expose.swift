@@ -10,6 +10,7 @@ extension DockerfileConversion {
         for word in words {
             for text in try expander.words(word, step.environment) {
                 ports += try exposedPorts(text, step)
+                try budget.check()
             }
         }
         step.stage.image.config.exposedPorts.formUnion(ports)
@@ -47,6 +48,7 @@ extension DockerfileConversion {
                 )
             }
         }
+        budget.charge(bytes: text.utf8.count + range.count * ConversionBudget.portByteCount)
         return range.map { "\($0)/\(name.lowercased())" }
     }
 

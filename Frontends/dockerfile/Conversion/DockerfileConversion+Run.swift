@@ -44,25 +44,27 @@ extension DockerfileConversion {
         var constraints = Constraints(locations: locations(step.lines))
         constraints.command = step.instruction.text
         constraints.ignoresCache = stage.ignoresCache
-        constraints.name = runName(command.label, mounts, step)
+        constraints.name = try runName(command.label, mounts, step)
         if offers(Capability.execMetaLinuxResources), let resources = self.options.resources {
             constraints.metadata.linuxResources = resources
         }
         stage.state = stage.state.run(options, constraints: constraints).root
         let text = historyText(options.arguments, step)
-        stage.commit("RUN " + text + " # buildkit", hasLayer: true, epoch: epoch)
+        record("RUN " + text + " # buildkit", hasLayer: true, step)
+        // Every step says its whole environment.
+        budget.charge(bytes: step.environment.byteCount)
     }
 
     private func offers(_ capability: String) -> Bool { input.capabilities.contains(capability) }
 
-    private func runName(_ text: String, _ mounts: [DockerfileSyntax.Mount], _ step: Step) -> String {
+    private func runName(_ text: String, _ mounts: [DockerfileSyntax.Mount], _ step: Step) throws -> String {
         var expander = expander
         expander.keepsQuotes = true
         expander.keepsUnsetVariables = true
         let secrets = mounts.filter { $0.kind == .secret }.compactMap(\.environmentName)
         let variables = MaskedEnvironment(base: step.environment, secrets: Set(secrets))
         return stepName(
-            label(text, expander: expander, variables),
+            try label(text, expander: expander, variables),
             step.stage,
             platform: step.stage.state.platform,
             environment: step.environment

@@ -68,7 +68,7 @@ extension DockerfileConversion {
                 var value = overrides[declaration.name]
                 if value == nil, let text = declaration.defaultValue {
                     do {
-                        let expansion = try expander.expand(text, arguments)
+                        let expansion = try expansion(of: text, expander, arguments)
                         value = expansion.text
                         info.dependencies = expansion.matched
                     } catch {
@@ -131,7 +131,7 @@ extension DockerfileConversion {
 
     private func expand(_ text: String, of stage: Stage) throws -> Expansion {
         do {
-            return try expander.expand(text, globalArguments)
+            return try expansion(of: text, expander, globalArguments)
         } catch {
             throw error.located(range: nil, lines: stage.lines)
         }

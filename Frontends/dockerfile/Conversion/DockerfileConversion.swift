@@ -19,6 +19,7 @@ package final class DockerfileConversion {
     /// Build arguments of the client; SOURCE_DATE_EPOCH becomes a number here.
     var buildArguments: [String: String]
     var expander = Expander()
+    var budget = ConversionBudget()
     var globalArguments = EnvironmentList()
     /// Names of ARGs before the first FROM.
     var globalArgumentNames: Set<String> = []

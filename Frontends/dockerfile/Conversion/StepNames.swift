@@ -29,8 +29,21 @@ extension DockerfileConversion {
     }
 
     /// An instruction's text with its variables replaced and its keyword in capitals; the text itself when that fails.
-    func label(_ text: String, expander: Expander, _ variables: some VariableLookup) -> String {
-        let expanded = (try? expander.text(text, variables)) ?? text
+    ///
+    /// - Throws: `tooLarge`, which is an error anywhere.
+    func label(
+        _ text: String,
+        expander: Expander,
+        _ variables: some VariableLookup
+    ) throws(DockerfileError) -> String {
+        let expanded: String
+        do {
+            expanded = try expansion(of: text, expander, variables).text
+        } catch {
+            if error.code == .tooLarge { throw error }
+            expanded = text
+        }
+        budget.charge(bytes: expanded.utf8.count)
         guard let blank = expanded.firstIndex(of: " ") else { return expanded.uppercased() }
         return expanded[..<blank].uppercased() + expanded[blank...]
     }

@@ -101,8 +101,12 @@ package enum Limit {
     package static let expansionDepth = 200
     /// Bytes one expansion may give.
     package static let expandedByteCount = 16 << 20
-    /// Steps the pattern of one `${a##pattern}` may take: pattern length × value length.
-    package static let patternStepCount = 1 << 27
+    /// Steps the patterns of one expansion may take, such as that of `${a##pattern}`: pattern length × value length.
+    package static let patternStepCount = 1 << 26
+    /// Instructions of one file, those in ONBUILD not counted; an engine takes no more operations either.
+    package static let instructionCount = 100_000
+    /// Arguments, flags and heredocs of all instructions.
+    package static let wordCount = 1_000_000
     /// How deep JSON may nest where a list of strings is meant.
     package static let jsonDepth = 10_000
 }

@@ -25,23 +25,19 @@ extension DockerfileError {
         else {
             return description
         }
-        let sourceLines = source.split(
-            separator: UInt8(ascii: "\n"),
-            omittingEmptySubsequences: false
-        )
         let first = max(1, fault.lowerBound - Self.contextLineCount)
         let shownFault = min(fault.upperBound, fault.lowerBound + Self.shownLineCountMax - 1)
-        let last = min(
-            sourceLines.count,
-            max(shownFault, range?.start.line ?? 1) + Self.contextLineCount
-        )
+        let wanted = first...max(first, max(shownFault, range?.start.line ?? 1) + Self.contextLineCount)
+        let sourceLines = Self.lines(wanted, of: source)
+        let last = first + sourceLines.count - 1
         guard first <= last else { return description }
         let numberWidth = String(last).utf8.count
         var output = description
         for number in first...last {
-            let text = Self.printable(sourceLines[number - 1])
+            let line = sourceLines[number - first]
+            let text = Self.printable(line)
             // The empty line after the last line feed is none.
-            if number == sourceLines.count, text.isEmpty, number > 1 { break }
+            if line.endIndex == source.endIndex, text.isEmpty, number > 1 { break }
             let marker = fault.contains(number) ? "> " : "  "
             let label =
                 String(repeating: " ", count: numberWidth - String(number).utf8.count)
@@ -50,10 +46,23 @@ extension DockerfileError {
             if !text.isEmpty { output += " " + text.prefix(Self.shownCharacterCountMax) }
             if let range, number == range.start.line {
                 let margin = String(repeating: " ", count: numberWidth + 2)
-                output += "\n\(margin) | " + Self.underline(range, in: sourceLines[number - 1])
+                output += "\n\(margin) | " + Self.underline(range, in: line)
             }
         }
         return output
+    }
+
+    /// Some lines of a file that may have millions of them; those beyond its end are left out.
+    private static func lines(_ wanted: ClosedRange<Int>, of source: [UInt8]) -> [ArraySlice<UInt8>] {
+        var lines: [ArraySlice<UInt8>] = []
+        var start = 0
+        for number in 1...wanted.upperBound {
+            let end = source[start...].firstIndex(of: UInt8(ascii: "\n")) ?? source.count
+            if wanted.contains(number) { lines.append(source[start..<end]) }
+            guard end < source.count else { break }
+            start = end + 1
+        }
+        return lines
     }
 
     /// Spaces up to the range and carets below it, as wide as the text above shows.

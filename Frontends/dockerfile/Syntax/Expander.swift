@@ -24,6 +24,10 @@ package struct Expansion: Sendable, Equatable {
     package var matched: Set<String>
     /// Variables that were asked for and are not set.
     package var unmatched: Set<String>
+    /// Bytes that variables gave, those of modifiers' operands included.
+    package var producedByteCount = 0
+    /// Steps that patterns took.
+    package var patternStepCount = 0
 }
 
 /// Shell-word expansion with the rules of BuildKit: quotes, escapes, `$name`, `${name}` and the
@@ -74,7 +78,13 @@ package struct Expander: Sendable {
         var run = ExpansionRun(text, options: self, variables: variables)
         var unused = WordCollector(isDiscarding: true)
         let result = try run.expandAll(words: &unused)
-        return Expansion(text: result, matched: run.matched, unmatched: run.unmatched)
+        return Expansion(
+            text: result,
+            matched: run.matched,
+            unmatched: run.unmatched,
+            producedByteCount: run.producedByteCount,
+            patternStepCount: run.patternStepCount
+        )
     }
 
     /// The expanded text alone.

@@ -10,7 +10,8 @@ struct ExpansionRun<Variables: VariableLookup> {
     private var depth = 0
     /// How many operands of modifiers have been expanded.
     private var operandCount = 0
-    private var producedByteCount = 0
+    private(set) var producedByteCount = 0
+    private(set) var patternStepCount = 0
     private(set) var matched: Set<String> = []
     private(set) var unmatched: Set<String> = []
 
@@ -244,8 +245,8 @@ struct ExpansionRun<Variables: VariableLookup> {
             if isGreedy { pattern = pattern.dropFirst() }
             let glob = try ShellGlob(String(pattern))
             return modifier == "#"
-                ? try glob.removingPrefix(from: value ?? "", longest: isGreedy)
-                : try glob.removingSuffix(from: value ?? "", longest: isGreedy)
+                ? try glob.removingPrefix(from: value ?? "", longest: isGreedy, steps: &patternStepCount)
+                : try glob.removingSuffix(from: value ?? "", longest: isGreedy, steps: &patternStepCount)
         default:
             throw Self.unsupported(written)
         }
@@ -259,9 +260,14 @@ struct ExpansionRun<Variables: VariableLookup> {
         let replacement = try operand(until: "}", keepsEscapes: true, missing: Self.missingBrace)
         guard let value = try value(of: name) else {
             if options.keepsUnsetVariables { return "${\(name)/\(pattern)/\(replacement)}" }
-            return try ShellGlob(pattern).replacing(in: "", with: replacement, all: isAll)
+            return try ShellGlob(pattern).replacing(in: "", with: replacement, all: isAll, steps: &patternStepCount)
         }
-        let result = try ShellGlob(pattern).replacing(in: value, with: replacement, all: isAll)
+        let result = try ShellGlob(pattern).replacing(
+            in: value,
+            with: replacement,
+            all: isAll,
+            steps: &patternStepCount
+        )
         try account(result)
         return result
     }

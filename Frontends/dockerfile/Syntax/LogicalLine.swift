@@ -8,6 +8,8 @@ struct LogicalLine {
 
     /// Adds a part of a physical line that begins at `start` in the file.
     mutating func append(_ part: ArraySlice<UInt8>, at start: SourcePosition) {
+        // An empty part says nothing once another one begins at the same place.
+        if pieces.last?.offset == bytes.count { pieces.removeLast() }
         pieces.append((bytes.count, start))
         bytes.append(contentsOf: part)
     }

@@ -3,8 +3,8 @@
 /// The pattern of `${name#pattern}` and its kin: `*`, `?` and escapes, no classes.
 ///
 /// Wildcards do not match a line feed. Matching keeps the set of positions in the pattern that are
-/// alive, so its time is bounded by pattern length × value length, and that by
-/// ``Limit/patternStepCount``.
+/// alive, so its time is bounded by pattern length × value length. These steps are counted into
+/// `steps`, which must stay below ``Limit/patternStepCount`` for one expansion.
 struct ShellGlob {
     private enum Token: Equatable {
         case literal(Unicode.Scalar)
@@ -56,16 +56,24 @@ struct ShellGlob {
         return tokens
     }
 
-    func removingPrefix(from value: String, longest: Bool) throws(DockerfileError) -> String {
+    func removingPrefix(
+        from value: String,
+        longest: Bool,
+        steps: inout Int
+    ) throws(DockerfileError) -> String {
         let scalars = Array(value.unicodeScalars)
-        guard let end = try prefixEnd(in: scalars, longest: longest) else { return value }
+        guard let end = try prefixEnd(in: scalars, longest: longest, steps: &steps) else { return value }
         return Self.text(scalars[end...])
     }
 
-    func removingSuffix(from value: String, longest: Bool) throws(DockerfileError) -> String {
+    func removingSuffix(
+        from value: String,
+        longest: Bool,
+        steps: inout Int
+    ) throws(DockerfileError) -> String {
         let reversed = Array(value.unicodeScalars.reversed())
         let mirrored = ShellGlob(tokens: tokens.reversed())
-        guard let end = try mirrored.prefixEnd(in: reversed, longest: longest) else { return value }
+        guard let end = try mirrored.prefixEnd(in: reversed, longest: longest, steps: &steps) else { return value }
         return Self.text(reversed[end...].reversed())
     }
 
@@ -73,14 +81,15 @@ struct ShellGlob {
     func replacing(
         in value: String,
         with replacement: String,
-        all: Bool
+        all: Bool,
+        steps: inout Int
     ) throws(DockerfileError) -> String {
         let scalars = Array(value.unicodeScalars)
         var result = String.UnicodeScalarView()
         var resultByteCount = 0
         var lastEnd = 0
         var search = 0
-        while search <= scalars.count, let match = try firstMatch(in: scalars, from: search) {
+        while search <= scalars.count, let match = try firstMatch(in: scalars, from: search, steps: &steps) {
             result.append(contentsOf: scalars[lastEnd..<match.lowerBound])
             // An empty match right behind a match is none.
             if match.upperBound > lastEnd || match.lowerBound == 0 {
@@ -104,7 +113,8 @@ struct ShellGlob {
     /// Where the shortest or longest match at the start ends.
     private func prefixEnd(
         in scalars: [Unicode.Scalar],
-        longest: Bool
+        longest: Bool,
+        steps: inout Int
     ) throws(DockerfileError) -> Int? {
         try checkCost(scalars.count)
         var alive = [Bool](repeating: false, count: tokens.count + 1)
@@ -116,6 +126,7 @@ struct ShellGlob {
                 if !longest { return end }
             }
             guard index < scalars.count else { break }
+            try count(&steps)
             var next = [Bool](repeating: false, count: tokens.count + 1)
             var isAnyAlive = false
             for (position, token) in tokens.enumerated() where alive[position] {
@@ -137,7 +148,8 @@ struct ShellGlob {
     /// The leftmost match at or after an index; of several with that start, the longest.
     private func firstMatch(
         in scalars: [Unicode.Scalar],
-        from: Int
+        from: Int,
+        steps: inout Int
     ) throws(DockerfileError) -> Range<Int>? {
         try checkCost(scalars.count - from)
         /// For each position of the pattern, the smallest start of a match that has come so far.
@@ -149,6 +161,7 @@ struct ShellGlob {
                 best = start..<index
             }
             guard index < scalars.count else { break }
+            try count(&steps)
             var next = [Int?](repeating: nil, count: tokens.count + 1)
             var isAnyAlive = false
             for (position, token) in tokens.enumerated() {
@@ -178,14 +191,23 @@ struct ShellGlob {
         }
     }
 
+    /// Refuses at once what may take too many steps.
     private func checkCost(_ valueLength: Int) throws(DockerfileError) {
         let (cost, overflow) = (tokens.count + 1).multipliedReportingOverflow(by: valueLength + 1)
-        guard !overflow, cost <= Limit.patternStepCount else {
-            throw DockerfileError(
-                .tooLarge,
-                "pattern of \(tokens.count) characters over a value of \(valueLength) is too much work"
-            )
-        }
+        guard !overflow, cost <= Limit.patternStepCount else { throw tooManySteps }
+    }
+
+    private var tooManySteps: DockerfileError {
+        DockerfileError(
+            .tooLarge,
+            "patterns take more than \(Limit.patternStepCount) steps: their length times that of the value"
+        )
+    }
+
+    /// Counts the steps of one scalar of the value: one for each token, and a few for the scalar itself.
+    private func count(_ steps: inout Int) throws(DockerfileError) {
+        steps += tokens.count + 8
+        guard steps <= Limit.patternStepCount else { throw tooManySteps }
     }
 
     private static func text(_ scalars: some Sequence<Unicode.Scalar>) -> String {

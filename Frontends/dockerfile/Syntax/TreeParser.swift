@@ -9,6 +9,7 @@ struct TreeParser {
     private var lineNumber = 0
     private var directives = DirectiveReader(leader: "#")
     private var comments: [String] = []
+    private var wordCount = 0
 
     private(set) var escape: Unicode.Scalar
     private(set) var lines: [SourceLine] = []
@@ -99,11 +100,31 @@ struct TreeParser {
             )
             try readHeredocs(of: &node, firstLine: firstLine)
             node.comments = comments
+            try count(node)
             nodes.append(node)
         } catch {
             throw error.located(range: nil, lines: firstLine...lineNumber)
         }
         comments = []
+    }
+
+    /// Keeps what is read within the memory a frontend has.
+    private mutating func count(_ node: Node) throws(DockerfileError) {
+        guard nodes.count < Limit.instructionCount else {
+            throw DockerfileError(
+                .tooLarge,
+                "the file has more than \(Limit.instructionCount) instructions, which is the limit"
+            )
+        }
+        let words = node.trigger.first ?? node
+        wordCount += words.arguments.count + words.flags.count + node.heredocs.count
+        guard wordCount <= Limit.wordCount else {
+            throw DockerfileError(
+                .tooLarge,
+                "the instructions have more than \(Limit.wordCount) arguments, flags and heredocs in all, which is the "
+                    + "limit"
+            )
+        }
     }
 
     private mutating func parseComment(

@@ -11,12 +11,17 @@ internal import OCI
 /// The lines are BuildKit's byte for byte but for symlinks, which BuildKit leaves out and here are kept. They hold no
 /// lines of build files.
 package enum DumpLines {
-    /// The lines of a definition, each ended.
+    /// The lines of a definition, each ended; an operation that stands there twice has one line.
     ///
     /// - Throws: When an operation's bytes are none.
     package static func text(_ definition: Definition) throws(LLBTextError) -> String {
         var bytes: [UInt8] = []
-        for operation in definition.operations {
+        var written: Set<Digest> = []
+        let lastIndex = definition.operations.count - 1
+        for (index, operation) in definition.operations.enumerated() {
+            // The last one says what the result is, wherever else it stands.
+            if index < lastIndex, operation.digest == definition.operations[lastIndex].digest { continue }
+            guard written.insert(operation.digest).inserted else { continue }
             let message = try message(of: operation)
             let json = JSONValue.object([
                 JSONMember("Op", GoForm.nested(operation: try GoForm.json(message, nests: true))),

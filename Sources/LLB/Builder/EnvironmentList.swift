@@ -7,14 +7,21 @@ public struct EnvironmentList: Hashable, Sendable {
     /// In order; `nil` where one was removed, or moved to the end.
     private var entries: [Entry?] = []
     private var positions: [[UInt8]: Int] = [:]
+    /// Size of all assignments, in bytes, each with one for its end.
+    public private(set) var byteCount = 0
 
     private struct Entry: Hashable, Sendable {
         var name: String
         var value: String
+
+        var byteCount: Int { name.utf8.count + value.utf8.count + 2 }
     }
 
     /// A list without variables.
     public init() {}
+
+    /// How many variables there are.
+    public var count: Int { positions.count }
 
     /// Names in order.
     public var names: [String] { present.map(\.name) }
@@ -32,8 +39,10 @@ public struct EnvironmentList: Hashable, Sendable {
         set {
             let key = Array(name.utf8)
             if let position = positions[key] {
+                byteCount -= entries[position]?.byteCount ?? 0
                 if position == entries.count - 1, let newValue {
                     entries[position]?.value = newValue
+                    byteCount += entries[position]?.byteCount ?? 0
                     return
                 }
                 entries[position] = nil
@@ -42,7 +51,9 @@ public struct EnvironmentList: Hashable, Sendable {
             guard let newValue else { return }
             if entries.count > 2 * positions.count + 16 { compact() }
             positions[key] = entries.count
-            entries.append(Entry(name: name, value: newValue))
+            let entry = Entry(name: name, value: newValue)
+            byteCount += entry.byteCount
+            entries.append(entry)
         }
     }
 

@@ -250,6 +250,9 @@ private struct GraphMarshaller {
         let base = try reuse(file.base, in: &message.inputs)
         var sources: [Int64] = []
         for step in file.steps { sources.append(try reuse(step.source, in: &message.inputs)) }
+        // Gathered apart: growing the list within the message would copy it for each element.
+        var actions: [Pb_FileAction] = []
+        actions.reserveCapacity(file.steps.count)
         for (index, step) in file.steps.enumerated() {
             var action = Pb_FileAction()
             action.input = index == 0 ? base : Int64(message.inputs.count + index - 1)
@@ -257,8 +260,9 @@ private struct GraphMarshaller {
             action.output = index == file.steps.count - 1 ? 0 : -1
             action.action = step.action
             if let owner = step.owner { action.action?.setOwner(owner.message(base: base)) }
-            message.file.actions.append(action)
+            actions.append(action)
         }
+        message.file.actions = actions
     }
 }
 
