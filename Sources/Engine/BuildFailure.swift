@@ -72,6 +72,10 @@ struct SourceExcerpt {
             let first = location.ranges.map(\.start.line).min(),
             let last = location.ranges.map(\.end.line).max(), first > 0, last >= first
         else { return nil }
+        guard !infos[index].data.isEmpty else {
+            text = "\(infos[index].filename):\(first)"
+            return
+        }
         let lines = String(decoding: infos[index].data, as: UTF8.self)
             .split(separator: "\n", omittingEmptySubsequences: false)
         let begin = max(1, Int(first) - Self.contextLineCount)
@@ -95,7 +99,7 @@ extension WarningEvent {
     init(_ diagnostic: Diagnostic) {
         var location: String?
         if let file = diagnostic.fileName {
-            location = file + (diagnostic.ranges.first.map { ":\($0.startLine)" } ?? "")
+            location = file + (diagnostic.ranges.first.map(Self.place) ?? "")
         }
         let code = diagnostic.code.map { "\($0): " } ?? ""
         self.init(
@@ -104,5 +108,10 @@ extension WarningEvent {
             url: diagnostic.url,
             location: location
         )
+    }
+
+    /// `:7:5`, or `:7` where the column is not known.
+    private static func place(_ range: TextRange) -> String {
+        ":\(range.startLine)" + (range.startColumn > 0 ? ":\(range.startColumn)" : "")
     }
 }

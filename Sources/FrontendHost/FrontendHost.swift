@@ -49,7 +49,9 @@ package struct FrontendHost: Sendable {
         trace: FilePath? = nil
     ) async throws -> FrontendResult<Bridge.Ref> {
         guard let results, trace == nil, let key = try key(program, request, bridge) else {
-            return try await perform(program, bridge, nil, try await sessionTrace(trace, program)) { run, relay in
+            return try await perform(program, request, bridge, nil, try await sessionTrace(trace, program)) {
+                run,
+                relay in
                 try await run.result(engine: engine, request: request, relay: relay)
             }.result
         }
@@ -60,7 +62,7 @@ package struct FrontendHost: Sendable {
             return result
         }
         let recorder = SessionRecorder()
-        let (result, answer) = try await perform(program, bridge, recorder, nil) { run, relay in
+        let (result, answer) = try await perform(program, request, bridge, recorder, nil) { run, relay in
             try await run.result(engine: engine, request: request, relay: relay)
         }
         if let record = recorder.record(of: result.frontend, result: answer) {
@@ -102,13 +104,14 @@ package struct FrontendHost: Sendable {
         bridge: Bridge,
         trace: FilePath? = nil
     ) async throws -> Answer {
-        try await perform(program, bridge, nil, try await sessionTrace(trace, program)) { run, relay in
+        try await perform(program, request, bridge, nil, try await sessionTrace(trace, program)) { run, relay in
             try await run.answer(engine: engine, request: request, relay: relay)
         }
     }
 
     private func perform<Bridge: FrontendBridge, Value: Sendable>(
         _ program: FrontendProgram,
+        _ request: FrontendBuildRequest<Bridge.Ref>,
         _ bridge: Bridge,
         _ recorder: SessionRecorder?,
         _ trace: SessionTrace?,
@@ -124,6 +127,7 @@ package struct FrontendHost: Sendable {
                     bridge: bridge,
                     timeouts: timeouts,
                     limits: limits,
+                    buildFile: (request.fileName, request.fileContent),
                     recorder: recorder,
                     trace: trace
                 )

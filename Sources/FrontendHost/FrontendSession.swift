@@ -61,12 +61,15 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
     private let trace: SessionTrace?
     private let state: Mutex<State>
 
-    /// - Parameter recorder: Hears everything that decides the result.
+    /// - Parameters:
+    ///   - buildFile: What definitions of this session may quote without sending it.
+    ///   - recorder: Hears everything that decides the result.
     init(
         process: SandboxProcess,
         bridge: Bridge,
         timeouts: FrontendTimeouts,
         limits: ProtocolLimits,
+        buildFile: RequestHandler<Bridge>.BuildFile? = nil,
         recorder: SessionRecorder? = nil,
         trace: SessionTrace? = nil
     ) {
@@ -76,7 +79,7 @@ final class FrontendSession<Bridge: FrontendBridge>: Sendable {
         self.limits = limits
         self.recorder = recorder
         self.trace = trace
-        handler = RequestHandler(bridge: bridge, limits: limits, outgoing: outgoing)
+        handler = RequestHandler(bridge: bridge, limits: limits, outgoing: outgoing, buildFile: buildFile)
         state = Mutex(State(connection: ProtocolConnection(role: .engine, limits: limits)))
         errors = StandardErrorCapture { line in
             let entry = FrontendLogEntry(origin: .standardError, level: .info, text: line)

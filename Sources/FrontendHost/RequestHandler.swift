@@ -13,13 +13,18 @@ final class RequestHandler<Bridge: FrontendBridge>: Sendable {
     /// How many bytes of files one build may read in all.
     static var readTotalByteLimit: Int { 1 << 30 }
 
+    /// The build file, for definitions that quote it by name alone.
+    typealias BuildFile = (name: String, content: [UInt8])
+
     let refs: RefTable<Bridge.Ref>
     private let bridge: Bridge
+    private let buildFile: BuildFile?
     private let outgoing: OutgoingQueue
     private let readByteCount = Mutex(0)
 
-    init(bridge: Bridge, limits: ProtocolLimits, outgoing: OutgoingQueue) {
+    init(bridge: Bridge, limits: ProtocolLimits, outgoing: OutgoingQueue, buildFile: BuildFile? = nil) {
         self.bridge = bridge
+        self.buildFile = buildFile
         self.outgoing = outgoing
         refs = RefTable(limit: limits.refs)
     }
@@ -155,7 +160,8 @@ final class RequestHandler<Bridge: FrontendBridge>: Sendable {
     // MARK: Graphs
 
     private func solve(_ request: Wire.Solve) async throws -> Wire.Solve.Answer {
-        let definition = try LLB.Definition(request.definition)
+        var definition = try LLB.Definition(request.definition)
+        if let buildFile { definition.fillSource(named: buildFile.name, with: buildFile.content) }
         guard let ref = try await bridge.solve(definition, evaluate: request.evaluate) else {
             return .init(ref: nil)
         }

@@ -48,7 +48,8 @@ struct SessionFailure: Error, Sendable {
     /// - `wasKilled`: Whether the host ended it because it closed its stdout and stayed.
     static func exit(_ result: SandboxResult, wasKilled: Bool) -> SessionFailure {
         if let reason = result.executionFailure {
-            return SessionFailure(.notStarted, "cannot be run: \(reason)")
+            let remedy = reason.hasSuffix("ermission denied") ? "; make the file executable with chmod +x" : ""
+            return SessionFailure(.notStarted, "cannot be run: \(reason)\(remedy)")
         }
         if result.isOutOfMemory {
             return SessionFailure(

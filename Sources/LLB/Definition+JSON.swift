@@ -187,8 +187,24 @@ private func decodeMessage<Value: Message>(
     do {
         return try Value(jsonUTF8Bytes: json.encoded)
     } catch {
-        throw LLBError(.unreadable, "cannot read LLB JSON: \(part): \(error)")
+        guard let name = unknownField(error) else {
+            throw LLBError(.unreadable, "cannot read LLB JSON: \(part): \(error)")
+        }
+        let fault = UnknownField(name, in: json) { json in
+            do {
+                _ = try Value(jsonUTF8Bytes: json.encoded)
+                return nil
+            } catch {
+                return unknownField(error)
+            }
+        }
+        throw LLBError(.unreadable, "cannot read LLB JSON: \(part): \(fault)")
     }
+}
+
+/// The name of the field for which a message was refused; `nil` where it was for another reason.
+private func unknownField(_ error: any Error) -> String? {
+    if case .unknownField(let name)? = error as? JSONDecodingError { name } else { nil }
 }
 
 private func encodeMessage(_ message: some Message) throws(LLBError) -> JSONValue {

@@ -66,6 +66,35 @@ import Testing
     }
 
     @Test(arguments: [
+        ("secondInput", "file.actions[0].secondInput is no field of LLB; did you mean secondaryInput?"),
+        ("secondaryinput", "file.actions[0].secondaryinput is no field of LLB; did you mean secondaryInput?"),
+        ("colour", "file.actions[0].colour is no field of LLB"),
+        // A field of another message; not of this one.
+        ("path", "file.actions[0].path is no field of LLB"),
+    ])
+    func `P-LLB-01: a field that is not known is told with its place and the one that was meant`(
+        name: String,
+        text: String
+    ) {
+        let definition = """
+            {"def": {"a": {"file": {"actions": [{"\(name)": 1, "mkdir": {"path": "/a"}}]}}, "b": {"inputs": []}}}
+            """
+        let error = #expect(throws: LLBError.self) { try self.definition(definition) }
+        #expect(error?.message == "cannot read LLB JSON: operation \"a\": \(text)")
+    }
+
+    @Test func `a build file quoted by its name alone gets its text; what has a text keeps it`() throws {
+        var found = try definition(
+            """
+            {"def": {"a": {}}, "source": {"infos": [{"filename": "Buildfile"}, {"filename": "Other"},
+              {"filename": "Buildfile", "data": "b3du"}]}}
+            """
+        )
+        found.fillSource(named: "Buildfile", with: Array("text".utf8))
+        #expect(found.source?.infos.map { String(decoding: $0.data, as: UTF8.self) } == ["text", "", "own"])
+    }
+
+    @Test(arguments: [
         ("[]", "must be an object"), (#"{"def": []}"#, "must be an object"),
         (#"{"def": {"a": {"source": {}}}}"#, "exactly one must point"),
         (#"{"def": {"a": {"inputs": [{"digest": "b"}]}}}"#, "needs \"b\""),

@@ -11,7 +11,12 @@ struct Revalidation<Bridge: FrontendBridge>: Sendable {
 
     /// - Returns: `nil` at the first answer that differs; nothing of the attempt is left then.
     func result(of record: SessionRecord) async throws -> FrontendResult<Bridge.Ref>? {
-        let handler = RequestHandler(bridge: bridge, limits: limits, outgoing: OutgoingQueue())
+        let handler = RequestHandler(
+            bridge: bridge,
+            limits: limits,
+            outgoing: OutgoingQueue(),
+            buildFile: (request.fileName, request.fileContent)
+        )
         defer { for ref in handler.refs.removeAll() { bridge.release(ref) } }
         // The inputs get the same names as in the recorded session.
         _ = try request.wire(refs: handler.refs)
