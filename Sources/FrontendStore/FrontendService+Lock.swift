@@ -42,7 +42,7 @@ extension FrontendService {
     /// Entries that still fit stay as they are, others are made, those of frontends that the project does not list any
     /// more go. Pins of sources are not touched.
     ///
-    /// Each entry covers all platforms of its release; none is downloaded.
+    /// Each entry covers all platforms of its release; none is downloaded, but what a source `path:` holds is kept.
     ///
     /// - Throws: `F205` for an exact version outside the constraint; `F208` for a platform that is not published; `F209`;
     ///   `F211`; `F212` and `F213` when the engine cannot run the version; `F214` when a new version asks for more than
@@ -94,7 +94,7 @@ extension FrontendService {
         try await TrustCheck(rules: places.trust(of: source)).require(release, at: found)
         let manifest = try await manifest(of: release, at: found)
         try check(manifest, requirement.name, before, project, request)
-        return LockFile.Frontend(
+        let entry = LockFile.Frontend(
             package: requirement.package == requirement.name ? nil : requirement.package,
             constraint: requirement.version.text,
             version: release.version,
@@ -104,6 +104,16 @@ extension FrontendService {
             permissions: manifest.permissions,
             protocolText: manifest.protocolText
         )
+        try await keep(entry, requirement.name, in: places)
+        return entry
+    }
+
+    /// Takes what a directory holds into the store: it may hold something else when somebody builds.
+    private func keep(_ entry: LockFile.Frontend, _ name: FrontendName, in places: FrontendPlaces) async throws {
+        guard case .directory = try FrontendOrigin(parsing: entry.source, relativeTo: places.root),
+            let tree = entry.tree(for: .host)
+        else { return }
+        _ = try await obtain(LockedFrontend(name: name, entry: entry, tree: tree, grant: .nothing), in: places)
     }
 
     /// The platforms an entry must have: the project's, those asked for, and at least this machine's.

@@ -27,7 +27,7 @@ extension ProjectError {
 
     static func unlisted(_ place: RequestPlace, _ name: String, tag: String?, isBundled: Bool) -> ProjectError {
         let version = tag.map { "@\(shown($0))" } ?? ""
-        let source = isBundled ? "" : " --source oci://…"
+        let source = isBundled ? "" : " --source SOURCE, \(sources)"
         return ProjectError(
             .unlisted,
             """
@@ -37,6 +37,22 @@ extension ProjectError {
             place
         )
     }
+
+    /// A name without registry where no project says what it means.
+    static func unknownName(_ place: RequestPlace, _ text: String, tag: String?, _ name: FrontendName) -> ProjectError {
+        let version = tag.map { "@\(shown($0))" } ?? ""
+        return ProjectError(
+            .unlisted,
+            """
+            \(place): frontend "\(shown(text))" is not one of this project, does not come with kiln, and names no registry. \
+            To use it: kiln frontend add \(name)\(version) --source SOURCE, \(sources)
+            """,
+            place
+        )
+    }
+
+    /// What SOURCE may be.
+    private static let sources = "which is oci://REPOSITORY, https://…, layout:DIR, bundle:FILE or path:DIR"
 
     static func notBundled(_ place: RequestPlace, _ name: FrontendName, _ bundled: [String]) -> ProjectError {
         let remedy = nearestWord(to: name.text, among: bundled).map { "; did you mean \"\($0)\"?" } ?? ""
@@ -245,19 +261,22 @@ extension ProjectError {
 
     /// - Parameters:
     ///   - asked: ``Grant/exceeding(_:)``.
+    ///   - permissions: All that it asks for: what the lines to write grant.
     ///   - previous: The version that is pinned and did not ask for it.
     package static func permission(
         _ name: FrontendName,
         _ version: SemanticVersion,
         asked: [String],
+        _ permissions: Grant,
         previous: SemanticVersion? = nil
     ) -> ProjectError {
+        let lines = permissions.lines(granting: name).map { "\n  \($0)" }.joined()
         let list = asked.joined(separator: ", ")
         let text =
             if let previous {
-                "asks for \(list); \(previous) did not. Grant it in [grant.\"\(name)\"] or stay on \(previous)"
+                "asks for \(list); \(previous) did not. Stay on \(previous), or grant it by writing there:\(lines)"
             } else {
-                "asks for \(list), which kiln.toml does not grant. Grant it in [grant.\"\(name)\"]"
+                "asks for \(list), which kiln.toml does not grant. To grant it, write there:\(lines)"
             }
         return ProjectError(.permission, "\(name) \(version) \(text)", file: ProjectFile.fileName)
     }

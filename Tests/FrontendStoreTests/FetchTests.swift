@@ -288,6 +288,9 @@ import Testing
             _ = try await withService(scratch, "late") { try await $0.obtain(locked, in: places) }
         }
         #expect(error.code == .unavailable)
+        // Whoever pinned it has it.
+        let kept = try await withService(scratch, "locker") { try await $0.obtain(locked, in: places) }
+        #expect(kept.tree == tree)
     }
 
     @Test func `a tree whose frontend.toml is of another package or version is refused`() async throws {

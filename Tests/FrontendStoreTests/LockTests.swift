@@ -169,7 +169,9 @@ import Testing
         #expect(
             error.description == """
                 F214 kiln.toml: acme/spec 1.5.0 asks for secret "npm-token"; 1.4.2 did not. \
-                Grant it in [grant."acme/spec"] or stay on 1.4.2
+                Stay on 1.4.2, or grant it by writing there:
+                  [grant."acme/spec"]
+                  secrets = ["npm-token"]
                 """
         )
         let granted = try fixture.project("^1", "[grant.\"acme/spec\"]\nsecrets = [\"npm-token\"]")

@@ -127,18 +127,8 @@ struct FrontendChooser: Sendable {
 
     /// A frontend that no project lists, as its registry has it now; nothing is granted to it.
     ///
-    /// Only a name that says its registry is asked for: anybody may publish under any other name.
+    /// Its name says the registry: the resolver refuses others.
     private func fetch(unlisted reference: SyntaxReference) async throws -> (LockedFrontend, FrontendPackage) {
-        let first = reference.name?.text.prefix { $0 != "/" } ?? ""
-        guard first.contains(".") || first.contains(":") || first == "localhost" else {
-            throw EngineError(
-                .invalidRequest,
-                """
-                F202 frontend "\(reference.text)" is not one of this project and does not come with kiln. To use it: \
-                kiln frontend add \(reference.text) --source oci://…
-                """
-            )
-        }
         let configuration = ProjectDirectory.userConfiguration(environment: Environment.value(of:))
         let places = try await blocking { [request, project] in
             try project?.places(configuration: configuration, isOffline: request.isOffline)

@@ -156,8 +156,15 @@ struct ConfigReader {
         }
     }
 
+    /// A key that must be there; where one that nobody knows is near to it, that one is the fault.
     func missing(_ key: String, _ remedy: String) -> ProjectError {
-        failure("\(name.isEmpty ? "the file" : name) lacks \"\(key)\"; \(remedy)", at: offset)
+        let misspelt = table.members.first { !known.contains($0.key) && nearestWord(to: $0.key, among: [key]) != nil }
+        if let misspelt {
+            let place = name.isEmpty ? "" : " in \(name)"
+            let words = "unknown key \"\(shown(misspelt.key))\"\(place); did you mean \"\(key)\"?"
+            return failure(words, at: misspelt.keyOffset)
+        }
+        return failure("\(name.isEmpty ? "the file" : name) lacks \"\(key)\"; \(remedy)", at: offset)
     }
 
     func failure(_ reason: String, at offset: Int) -> ProjectError {

@@ -144,8 +144,11 @@ extension FrontendManifest {
         try cache?.finish()
         if isDeterministic, runtime == .host {
             throw reader.failure(
-                "a frontend with runtime = \"host\" is not deterministic: it depends on the machine",
-                at: cache?.offset ?? 0
+                """
+                deterministic = true contradicts runtime = "host": such a frontend depends on the machine's interpreter; \
+                leave one of them out
+                """,
+                at: cache?.table.member("deterministic")?.keyOffset ?? 0
             )
         }
         var limits = try reader.table("limits")

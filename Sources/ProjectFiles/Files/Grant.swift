@@ -33,6 +33,23 @@ package struct Grant: Sendable, Hashable {
 
     package static let nothing = Grant()
 
+    /// The lines of `kiln.toml` that grant all of this, beginning with the table's: what stands there now is replaced by
+    /// them.
+    package func lines(granting name: FrontendName) -> [String] {
+        var lines = ["[grant.\"\(name)\"]"]
+        func list(_ key: String, _ values: [String]) {
+            let words = values.sorted().map { "\"\(shown($0))\"" }
+            if !words.isEmpty { lines.append("\(key) = [\(words.joined(separator: ", "))]") }
+        }
+        list("secrets", secrets)
+        list("entitlements", entitlements)
+        list("frontends", frontends)
+        if network { lines.append("network = true") }
+        if exec { lines.append("exec = true") }
+        if hostRuntime { lines.append("host-runtime = true") }
+        return lines
+    }
+
     /// What is asked for here and not allowed there, as words of a message, in a fixed order: `network`,
     /// `secret "npm-token"`.
     package func exceeding(_ allowed: Grant) -> [String] {

@@ -55,6 +55,13 @@ package struct FrontendName: Sendable, Hashable, Comparable, CustomStringConvert
     /// Whether it has one segment only: then it is one of the engine's own.
     package var isReserved: Bool { !text.utf8.contains(UInt8(ascii: "/")) }
 
+    /// Whether it begins with a host, as an image's name may: `ghcr.io/acme/spec`, `localhost:5000/acme/spec`.
+    package var hasRegistry: Bool {
+        guard let slash = text.firstIndex(of: "/") else { return false }
+        let first = text[..<slash]
+        return first == "localhost" || first.contains(".") || first.contains(":")
+    }
+
     package var description: String { text }
 
     package static func < (left: FrontendName, right: FrontendName) -> Bool {

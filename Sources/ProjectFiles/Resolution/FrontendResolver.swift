@@ -282,6 +282,10 @@ package struct FrontendResolver: Sendable {
         guard policy == .allow || policy == .ask && canAsk, !isLocked, !named.name.isReserved else {
             throw ProjectError.unlisted(named.place, named.name.text, tag: named.tag, isBundled: false)
         }
+        // Only a name that says its registry can be asked for: anybody may publish under any other.
+        guard named.name.hasRegistry else {
+            throw ProjectError.unknownName(named.place, named.text, tag: named.tag, named.name)
+        }
         return FrontendResolution(
             plan: .unlisted(named.wanted.reference),
             needsConsent: policy == .ask,

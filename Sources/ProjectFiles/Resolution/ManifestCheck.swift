@@ -63,7 +63,7 @@ extension FrontendManifest {
             missing += permissions.exceeding(policy).filter { !missing.contains($0) }
         }
         guard missing.isEmpty else {
-            throw ProjectError.permission(name, version, asked: missing, previous: previous)
+            throw ProjectError.permission(name, version, asked: missing, permissions, previous: previous)
         }
     }
 }

@@ -135,18 +135,8 @@ func describe(_ changes: [LockChange]) -> String {
 func describeMissingGrant(_ name: FrontendName, _ asked: Grant, _ project: ProjectFile) -> String {
     let missing = asked.exceeding(project.grants[name] ?? .nothing)
     if missing.isEmpty { return "" }
-    var lines = ["[grant.\"\(name)\"]"]
-    func list(_ key: String, _ values: [String]) {
-        if !values.isEmpty { lines.append("\(key) = [\(values.sorted().map { "\"\($0)\"" }.joined(separator: ", "))]") }
-    }
-    list("secrets", asked.secrets)
-    list("entitlements", asked.entitlements)
-    list("frontends", asked.frontends)
-    if asked.network { lines.append("network = true") }
-    if asked.exec { lines.append("exec = true") }
-    if asked.hostRuntime { lines.append("host-runtime = true") }
     return "\(name) asks for \(missing.joined(separator: ", ")); to grant it, write in kiln.toml:\n"
-        + lines.map { "  \($0)\n" }.joined()
+        + asked.lines(granting: name).map { "  \($0)\n" }.joined()
 }
 
 /// The frontends that a frontend calls and that neither come with the engine nor are the project's; a line each.
