@@ -81,8 +81,11 @@ package struct ConformanceFailure: Error, Sendable, Hashable, CustomStringConver
         self.deed = deed
     }
 
-    /// One sentence: the deed, then what the rule demands.
+    /// One sentence: the deed, then what the rule demands; or what to do, where no rule is broken.
     package var description: String {
+        if code == .unexpectedResult {
+            return "\(code.rawValue) the frontend \(deed); if that is meant, --update writes the new result"
+        }
         let demand = ProtocolRule.text(rule).map { "\(rule): \($0)" } ?? rule
         return "\(code.rawValue) the frontend \(deed); \(demand)"
     }

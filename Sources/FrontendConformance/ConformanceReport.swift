@@ -48,6 +48,22 @@ package struct ConformanceReport: Sendable {
     package var passedCount: Int { results.count { $0.outcome == .passed } }
     package var skippedCount: Int { results.count - passedCount - failures.count }
 
+    /// Counts, with the reasons for which cases were skipped, the most frequent first:
+    /// `50 passed, 0 failed, 12 skipped (9: it never calls readFile; 3: it does not provide lint)`.
+    package var summary: String {
+        let counts = "\(passedCount) passed, \(failures.count) failed, \(skippedCount) skipped"
+        var reasons: [String: Int] = [:]
+        for case .skipped(let reason) in results.map(\.outcome) { reasons[reason, default: 0] += 1 }
+        let ordered = reasons.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        var parts = ordered.prefix(Self.reasonCountMax).map { "\($0.value): \($0.key)" }
+        let rest = ordered.dropFirst(Self.reasonCountMax).reduce(0) { $0 + $1.value }
+        if rest > 0 { parts.append("\(rest): other reasons") }
+        return parts.isEmpty ? counts : "\(counts) (\(parts.joined(separator: "; ")))"
+    }
+
+    /// How many reasons for skipping a summary names.
+    private static let reasonCountMax = 4
+
     // MARK: TAP
 
     /// The report as a text of the Test Anything Protocol, version 14.

@@ -24,8 +24,8 @@ package enum ProtocolRule {
         "P-ID-02": "every request is answered exactly once, and answers may come in any order",
         "P-MSG-03": "a notification with an unknown method is ignored",
         "P-MSG-04": "a request with an unknown method is answered with the kind \"unsupported\"",
-        "P-MSG-05": "a request that lacks a required member is answered with \"invalidParams\"; "
-            + "a result must have its members",
+        "P-MSG-05": "a result has its required members, in their form; a request that lacks one, or has one of a "
+            + "wrong form, is answered with \"invalidParams\"",
         "P-MSG-06": "a receiver that does not know an entry of \"mustUnderstand\" answers with \"unsupported\"",
         "P-MSG-07": "a word is one of the set that the text names",
         "P-MSG-08": "a side has at most limits.inFlight requests open",

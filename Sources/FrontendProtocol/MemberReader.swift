@@ -10,16 +10,22 @@ package struct MemberError: Error, Sendable, Hashable, CustomStringConvertible {
     ///
     /// Otherwise what is wrong with it.
     package let problem: String?
+    /// Whether `null` may stand there, which is not the same as leaving the member out.
+    package let isNullable: Bool
 
-    package init(path: String, member: String, problem: String?) {
+    package init(path: String, member: String, problem: String?, isNullable: Bool = false) {
         self.path = path
         self.member = member
         self.problem = problem
+        self.isNullable = isNullable
     }
+
+    /// What follows the words that a member is missing.
+    var remedy: String { isNullable ? "; write null for the empty tree" : "" }
 
     package var description: String {
         if let problem { return "\"\(path).\(member)\" \(problem)" }
-        return "\"\(path)\" lacks \"\(member)\""
+        return "\"\(path)\" lacks \"\(member)\"\(remedy)"
     }
 }
 
@@ -68,7 +74,9 @@ package struct MemberReader: Sendable {
 
     /// A string that must be there but may be `null`: absence never means anything.
     package func nullableString(_ name: String) throws(MemberError) -> String? {
-        guard let value = object[name] else { throw missing(name) }
+        guard let value = object[name] else {
+            throw MemberError(path: path, member: name, problem: nil, isNullable: true)
+        }
         if case .null = value { return nil }
         return try string(name)
     }

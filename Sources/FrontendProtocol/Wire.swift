@@ -32,7 +32,7 @@ extension WireRequest {
         } catch {
             let text =
                 error.problem == nil && error.path == "result"
-                ? "result of \"\(method.rawValue)\" lacks \"\(error.member)\""
+                ? "result of \"\(method.rawValue)\" lacks \"\(error.member)\"\(error.remedy)"
                 : "result of \"\(method.rawValue)\" is malformed: \(error)"
             throw ProtocolViolation(.malformedResult, text)
         }

@@ -168,6 +168,20 @@ package final class LayoutSource: Sendable {
     ]
     private static let layoutFileByteLimit = 4 << 10
 
+    /// What tags there are, for who named another one; only those of letters that can be shown.
+    private static func tags(of entries: [OCI.Descriptor]) -> String {
+        let tags = Set(
+            entries.flatMap { entry in tagAnnotations.compactMap { entry.annotations?[$0] }.prefix(1) }
+                .filter { $0.utf8.count <= 256 && $0.utf8.allSatisfy { (0x21...0x7E).contains($0) } }
+        )
+        guard !tags.isEmpty else { return "no entry of its index.json has a tag; name a digest" }
+        let shown = tags.sorted().prefix(tagCountMax).joined(separator: ", ")
+        return "its index.json has the tags \(shown)\(tags.count > tagCountMax ? " and more" : "")"
+    }
+
+    /// How many tags a message names.
+    private static let tagCountMax = 10
+
     private func rootDigest(_ request: LayoutRequest) async throws -> Digest {
         if let digest = request.digest { return digest }
         let entries = try await blocking { [self] in try indexEntries() }
@@ -187,7 +201,7 @@ package final class LayoutSource: Sendable {
         guard let first = found.first else {
             throw SourcesError(
                 .notFound,
-                "cannot find image \"\(tag)\" in \(name): no entry of index.json has that tag"
+                "cannot find image \"\(tag)\" in \(name): \(Self.tags(of: entries))"
             )
         }
         guard found.allSatisfy({ $0.digest == first.digest }) else {

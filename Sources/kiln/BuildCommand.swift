@@ -142,7 +142,7 @@ struct BuildCommand: AsyncParsableCommand {
     )
     var call: String?
 
-    @Flag(help: "Check the build file instead of building it; short for --call=check.")
+    @Flag(help: "Check the build file, build nothing; status 1 when something is found. Short for --call=check.")
     var check = false
 
     @Option(

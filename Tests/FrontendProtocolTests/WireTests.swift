@@ -133,7 +133,7 @@ struct WireTests {
     @Test func `a result without its members is never success`() {
         for (text, expected) in [
             ({ _ = try Wire.Build.answer([:]) }, "result of \"build\" lacks \"refs\""),
-            ({ _ = try Wire.Solve.answer([:]) }, "result of \"solve\" lacks \"ref\""),
+            ({ _ = try Wire.Solve.answer([:]) }, "result of \"solve\" lacks \"ref\"; write null for the empty tree"),
             (
                 { _ = try Wire.Initialize.answer([:]) },
                 "result of \"initialize\" lacks \"protocol\""
@@ -144,7 +144,7 @@ struct WireTests {
             ),
             (
                 { _ = try Wire.Build.answer(["refs": [["id": "a"]]]) },
-                "result of \"build\" is malformed: \"result.refs[0]\" lacks \"ref\""
+                "result of \"build\" is malformed: \"result.refs[0]\" lacks \"ref\"; write null for the empty tree"
             ),
         ] as [(() throws -> Void, String)] {
             #expect(throws: ProtocolViolation(.malformedResult, expected), performing: text)

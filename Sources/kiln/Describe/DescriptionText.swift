@@ -78,15 +78,25 @@ extension LintFindings {
     fileprivate var text: String { isClean ? "Check complete, no warnings found.\n" : lines }
 
     /// One line a finding, for people and editors: `FILE:LINE:COLUMN: warning: RULE: …`; empty when there is none.
+    ///
+    /// The error stands where it is in the file.
     var lines: String {
-        var text = diagnostics.map { diagnostic in
+        var lines = diagnostics.map { diagnostic in
             let code = diagnostic.code.map { "\($0): " } ?? ""
             let url = diagnostic.url.map { " (\($0))" } ?? ""
             let words = diagnostic.message.hasPrefix(code) ? diagnostic.message : code + diagnostic.message
             return "\(place(diagnostic.fileName, diagnostic.ranges))\(diagnostic.severity.rawValue): \(words)\(url)\n"
-        }.joined()
-        if let error { text += "\(place(error.fileName, error.ranges))error: \(error.message)\n" }
-        return text
+        }
+        if let error {
+            let start = error.ranges.first.map { ($0.startLine, $0.startColumn) }
+            let next = diagnostics.firstIndex { diagnostic in
+                guard let start, let range = diagnostic.ranges.first else { return false }
+                return diagnostic.fileName == error.fileName && (range.startLine, range.startColumn) > start
+            }
+            let line = "\(place(error.fileName, error.ranges))error: \(error.message)\n"
+            lines.insert(line, at: next ?? lines.endIndex)
+        }
+        return lines.joined()
     }
 
     private func place(_ file: String?, _ ranges: [TextRange]) -> String {

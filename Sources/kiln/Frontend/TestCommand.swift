@@ -73,6 +73,7 @@ struct FrontendTestCommand: AsyncParsableCommand {
         chosen.suites = suites.isEmpty ? nil : Set(suites)
         chosen.caseNames = caseNames.isEmpty ? nil : Set(caseNames)
         chosen.runCount = runs
+        chosen.isUpdating = update
         if let caseDirectory { chosen.cases = try readCases(caseDirectory) }
         try check(chosen)
         let subject = ConformanceSubject(tested.program, samples: try await blocking { try folder.samples() })
@@ -86,22 +87,14 @@ struct FrontendTestCommand: AsyncParsableCommand {
                 number += 1
                 if isLive { writeOutput(ConformanceReport.tapLines(result, number: number)) }
             }
-            return (report, remaining(report))
+            return (report, report.failures)
         }
         if isLive { writeOutput("1..\(number)\n") }
         let text = format == .tap ? found.tap : found.json
         if let report { try writeFile(report, text) } else if !isLive { writeOutput(text) }
         if update { try await blocking { [found] in try write(found, to: folder) } }
-        writeError(
-            "\(found.name)\(found.version.map { " \($0)" } ?? ""): "
-                + "\(found.passedCount) passed, \(found.failures.count) failed, \(found.skippedCount) skipped\n"
-        )
+        writeError("\(found.name)\(found.version.map { " \($0)" } ?? ""): \(found.summary)\n")
         if !failures.isEmpty { throw ExitStatus(code: 1) }
-    }
-
-    /// Failures that `--update` does not put right.
-    private func remaining(_ report: ConformanceReport) -> [ConformanceResult] {
-        report.failures.filter { !update || $0.failure?.code != .unexpectedResult }
     }
 
     private func check(_ options: ConformanceOptions) throws {

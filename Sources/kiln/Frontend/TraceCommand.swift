@@ -23,8 +23,20 @@ struct FrontendTraceCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The context.", valueName: "dir"), completion: .directory)
     var context: String?
 
-    @Option(help: ArgumentHelp("The frontend: a name, or ./PATH of an executable or package.", valueName: "frontend"))
-    var frontend: String?
+    @Option(help: ArgumentHelp("As kiln build --target.", valueName: "name"))
+    var target: String?
+
+    @Option(
+        name: .customLong("build-arg"),
+        help: ArgumentHelp("A build argument; without =VALUE the environment's.", valueName: "name[=value]")
+    )
+    var buildArguments: [String] = []
+
+    @Option(
+        name: .customLong("build-context"),
+        help: ArgumentHelp("A further context, as of kiln build.", valueName: "name=value")
+    )
+    var buildContexts: [String] = []
 
     @Option(
         name: [.short, .customLong("output")],
@@ -33,6 +45,7 @@ struct FrontendTraceCommand: AsyncParsableCommand {
     )
     var output = "frontend-trace"
 
+    @OptionGroup var choice: FrontendChoiceOptions
     @OptionGroup var state: StateOptions
 
     func run() async throws {
@@ -42,7 +55,10 @@ struct FrontendTraceCommand: AsyncParsableCommand {
             context: .directory(context.map { FilePath($0) } ?? (parent.isEmpty ? "." : parent))
         )
         request.buildFile = .path(path)
-        request.frontend = frontend
+        try choice.apply(to: &request)
+        request.target = target
+        request.buildArguments = parseBuildArguments(buildArguments)
+        request.namedContexts = try dictionary(buildContexts, option: "--build-context")
         request.frontendTrace = FilePath(output)
         let engine = try await Engine(configuration: EngineConfiguration(stateDirectory: FilePath(state.path)))
         let outcome = await Interruption.run { [request] in try await engine.build(request) }
