@@ -338,7 +338,10 @@ let package = Package(
             "FrontendConformanceTests",
             ["FrontendConformance", "FrontendHost", "FrontendProtocol", "LinuxSystem", "Sandbox", system]
         ),
-        tests("FrontendKitTests", ["FrontendKit", "FrontendProtocol", "LLB", "LinuxSystem", "OCI", system]),
+        tests(
+            "FrontendKitTests",
+            ["FrontendKit", "FrontendProtocol", "LLB", "LLBMessages", "LinuxSystem", "OCI", system]
+        ),
         tests("YAMLSpecTests", ["FrontendKit", "FrontendProtocol", "LLB", "LLBMessages", "OCI", "YAMLSpec"]),
         tests("LLBTextTests", ["LLB", "LLBMessages", "LLBText", "OCI"]),
         tests("ProtocolTests", ["FrontendProtocol", "LLB", "LinuxSystem", "OCI", "ProjectFiles", system]),

@@ -22,7 +22,7 @@ struct BuildOutput {
         _ result: FrontendResult<BuildRef>
     ) async throws -> BuildResponse {
         var response = BuildResponse()
-        for (key, value) in result.metadata where key.hasPrefix("frontend.") {
+        for (key, value) in result.metadata where key.hasPrefix("frontend.") || isAnswer(key) {
             response.exporterResponse[key] = String(decoding: value, as: UTF8.self)
         }
         let exporter = Exporter(
@@ -39,6 +39,11 @@ struct BuildOutput {
             }
         }
         return response
+    }
+
+    /// Whether a value is the answer to a subrequest, which the option `requestid` asks for.
+    private func isAnswer(_ key: String) -> Bool {
+        request.frontendOptions["requestid"] != nil && (key.hasPrefix("result.") || key == "version")
     }
 
     private func exportRequest(

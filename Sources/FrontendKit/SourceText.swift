@@ -33,17 +33,22 @@ public struct SourceText: Sendable, Hashable {
     ///
     /// Control characters are shown as dots, so that a file cannot move the cursor of a terminal.
     ///
+    /// - Parameters:
+    ///   - range: What is underlined where it starts.
+    ///   - faultLines: The lines at fault, such as a whole instruction, the range among them; `nil` for those of the range.
     /// - Returns: An empty text for a range outside of the file.
-    public func excerpt(_ range: TextRange) -> String {
-        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        let last = max(range.startLine, min(range.endLine, range.startLine &+ Self.shownLineCountMax &- 1))
-        let shown = max(1, range.startLine &- Self.contextLineCount)...max(1, last &+ Self.contextLineCount)
+    public func excerpt(_ range: TextRange, of faultLines: ClosedRange<Int>? = nil) -> String {
+        let fault = faultLines ?? range.startLine...max(range.startLine, range.endLine)
+        // Of a long stretch its beginning is shown, unless the range begins further down.
+        let isFar = range.startLine &- fault.lowerBound >= Self.shownLineCountMax
+        let first = isFar ? range.startLine : fault.lowerBound
+        let last = max(first, min(fault.upperBound, first &+ Self.shownLineCountMax &- 1))
+        let shown = max(1, first &- Self.contextLineCount)...max(1, last &+ Self.contextLineCount)
         var rows: [String] = []
-        for number in shown where number <= lines.count {
-            let line = lines[number - 1]
+        for (number, line) in zip(shown, lines(shown)) {
             // What follows the last line feed is no line.
-            if number == lines.count, line.isEmpty, number > range.startLine { break }
-            let isAtFault = (range.startLine...last).contains(number)
+            if line.endIndex == bytes.endIndex, line.isEmpty, number > first { break }
+            let isAtFault = number <= last && fault.contains(number)
             let text = String(Self.printable(line).prefix(Self.shownCharacterCountMax))
             let label = String(repeating: " ", count: max(0, 5 - "\(number)".utf8.count)) + "\(number) |"
             rows.append((isAtFault ? ">" : " ") + label + (text.isEmpty ? "" : " " + text))
@@ -52,6 +57,19 @@ public struct SourceText: Sendable, Hashable {
             }
         }
         return rows.joined(separator: "\n")
+    }
+
+    /// Some lines of a file that may have millions of them; those beyond its end are left out.
+    private func lines(_ wanted: ClosedRange<Int>) -> [ArraySlice<UInt8>] {
+        var lines: [ArraySlice<UInt8>] = []
+        var start = 0
+        for number in 1...wanted.upperBound {
+            let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+            if wanted.contains(number) { lines.append(bytes[start..<end]) }
+            guard end < bytes.count else { break }
+            start = end + 1
+        }
+        return lines
     }
 
     /// Blanks up to the range and carets below it, as wide as the text above is shown.
@@ -87,14 +105,23 @@ public struct SourceProblem: Error, Sendable, Hashable, CustomStringConvertible 
     public var source: SourceText?
     /// Where in the file.
     public var range: TextRange?
+    /// All lines at fault, such as a whole instruction; `nil` for those of the range.
+    public var lines: ClosedRange<Int>?
     /// What to do, or what else belongs to it; each shown on a line of its own.
     public var notes: [String]
 
     /// A problem by its parts.
-    public init(_ message: String, in source: SourceText? = nil, at range: TextRange? = nil, notes: [String] = []) {
+    public init(
+        _ message: String,
+        in source: SourceText? = nil,
+        at range: TextRange? = nil,
+        lines: ClosedRange<Int>? = nil,
+        notes: [String] = []
+    ) {
         self.message = message
         self.source = source
         self.range = range
+        self.lines = lines
         self.notes = notes
     }
 
@@ -113,7 +140,7 @@ public struct SourceProblem: Error, Sendable, Hashable, CustomStringConvertible 
     public var rendered: String {
         var text = description
         if let source, let range {
-            let excerpt = source.excerpt(range)
+            let excerpt = source.excerpt(range, of: lines)
             if !excerpt.isEmpty { text += "\n" + excerpt }
         }
         for note in notes { text += "\n  = " + note }

@@ -136,7 +136,10 @@ struct BuildCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "What is wanted: build, check, outline, targets, or convert for the LLB; add ,format=json for programs.",
+            """
+            What is wanted: build, check, outline, targets, convert for the LLB, or subrequests.describe; add ,format=json \
+            for programs.
+            """,
             valueName: "what"
         )
     )
@@ -169,9 +172,9 @@ struct BuildCommand: AsyncParsableCommand {
     @OptionGroup var state: StateOptions
 
     func run() async throws {
-        let request = try makeRequest()
         let call = try callOption()
-        if call.question != nil, !outputs.isEmpty || push {
+        let request = try makeRequest(call)
+        if call.question != nil || call.subrequest != nil, !outputs.isEmpty || push {
             throw UsageError("cannot combine --call and --check with outputs: nothing is built")
         }
         let engine = try await Engine(
@@ -193,7 +196,10 @@ struct BuildCommand: AsyncParsableCommand {
                 try await engine.build(request) { event in display.show(event) }
             }
             await engine.close()
-            try conclude(outcome, display, report)
+            try conclude(outcome, display) { response in
+                guard call.subrequest == nil else { return try answer(response, isJSON: call.isJSON) }
+                try report(response)
+            }
         }
     }
 
@@ -216,6 +222,15 @@ struct BuildCommand: AsyncParsableCommand {
         }
     }
 
+    /// Prints what a frontend answered to a subrequest.
+    private func answer(_ response: BuildResponse, isJSON: Bool) throws {
+        let json = response.exporterResponse["result.json"]
+        guard let text = isJSON ? json : response.exporterResponse["result.txt"] ?? json else {
+            throw UsageError("the frontend does not answer --call \(call ?? "")")
+        }
+        writeOutput(text.hasSuffix("\n") ? text : text + "\n")
+    }
+
     private func report(_ response: BuildResponse) throws {
         let digest = response.exporterResponse["containerimage.digest"]
         if let metadataFile {
@@ -233,7 +248,7 @@ struct BuildCommand: AsyncParsableCommand {
 
 extension BuildCommand {
     /// The request these options mean.
-    func makeRequest() throws -> BuildRequest {
+    func makeRequest(_ call: CallOption) throws -> BuildRequest {
         var request = BuildRequest(context: context)
         request.buildFile = try buildFile()
         if let definition {
@@ -262,6 +277,7 @@ extension BuildCommand {
         }
         request.entitlements = Set(entitlements)
         request.frontendOptions.merge(try options()) { _, own in own }
+        request.frontendOptions.merge(call.frontendOptions) { _, own in own }
         request.outputs = try outputs.map(parseOutput)
         try nameOutputs(&request)
         return request

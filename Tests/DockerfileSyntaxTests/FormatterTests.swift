@@ -5,6 +5,13 @@ import Testing
 
 /// The usual form of a Dockerfile, and P-FORM-01: it is a fixed point.
 @Suite struct FormatterTests {
+    @Test func `a file that includes others is written without them`() throws {
+        let text = "# kiln=include,from-variables\nINCLUDE  args\nrun   --mount=from=$X,target=/m x\n"
+        let formatted = String(decoding: try Formatter.format(Array(text.utf8)), as: UTF8.self)
+        #expect(formatted == "# kiln=include,from-variables\nINCLUDE args\nRUN --mount=from=$X,target=/m x\n")
+        #expect(throws: DockerfileError.self) { try Formatter.format(Array("# kiln=include\nINCLUDE a\nRUNN x".utf8)) }
+    }
+
     private func format(_ text: String) throws -> String {
         String(decoding: try Formatter.format(Array(text.utf8)), as: UTF8.self)
     }

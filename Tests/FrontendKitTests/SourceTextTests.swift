@@ -37,6 +37,15 @@ struct SourceTextTests {
         #expect(many.excerpt(TextRange(startLine: 1, endLine: 1000)).split(separator: "\n").count < 15)
     }
 
+    @Test func `all lines of an instruction are marked, and those around a range far down in it`() {
+        let range = TextRange(startLine: 3, startColumn: 2, endColumn: 9)
+        #expect(source.excerpt(range, of: 2...3).contains(">    2 | two\n>    3 |     thréé x\n       |     ^^^^^"))
+        let many = SourceText(name: "f", bytes: Array(String(repeating: "x\n", count: 100).utf8))
+        let far = many.excerpt(TextRange(startLine: 60, startColumn: 1, endColumn: 2), of: 1...90)
+        #expect(far.contains("\n>   60 | x\n       | ^\n"))
+        #expect(far.split(separator: "\n").count < 15)
+    }
+
     @Test func `several problems are counted, and many are cut`() {
         let problems = (1...30).map {
             SourceProblem("wrong \($0)", in: source, at: TextRange(startLine: 1, startColumn: 1))

@@ -10,6 +10,8 @@ final class BuildContext {
     private let capabilities: Set<String>
     private let context: any ConversionContext
     private var ignored: [String]?
+    /// Ignore files of the context that are read besides the usual one.
+    var moreIgnoreFiles: [String] = []
     private var origin: Origin?
 
     private enum Origin {
@@ -63,29 +65,73 @@ final class BuildContext {
         try Task.checkCancellation()
         if content == nil {
             fileName = ".dockerignore"
-            content = try await read(fileName, of: ignoreFileState(of: name))
+            content = try await read(fileName, of: ignoreFileState(of: name, fileName))
         }
+        var patterns = try ignorePatterns(content ?? [], fileName)
+        for path in moreIgnoreFiles {
+            guard let content = try await read(path, of: ignoreFileState(of: name, path)) else {
+                throw ConversionError(.badOption, "cannot find ignore file \(path) in the build context")
+            }
+            patterns += try ignorePatterns(content, path)
+        }
+        ignored = patterns
+        return patterns
+    }
+
+    private func ignorePatterns(_ content: [UInt8], _ fileName: String) throws -> [String] {
         do {
-            let patterns = try readIgnoreFile(content ?? [])
-            ignored = patterns
-            return patterns
+            return try readIgnoreFile(content)
         } catch {
             throw ConversionError(.badOption, "cannot read \(fileName): \(error)")
         }
     }
 
+    // MARK: Included files
+
+    /// Where the Dockerfile is read from.
+    func fileRoot() async throws -> IncludedPath.Root {
+        if case .local = try await findOrigin() { .file } else { .context }
+    }
+
+    /// Reads a file that a Dockerfile includes; `nil` when there is none.
+    ///
+    /// A symlink is followed as in a chroot. A longer file is cut at the limit.
+    func readIncluded(_ path: IncludedPath, byteLimit: Int) async throws -> [UInt8]? {
+        let tree = try await context.solve(try await definition(of: includedState(path)))
+        return try await tree.readFile(path.path, byteLimit: byteLimit)
+    }
+
+    /// The tree such a file is read from: of a client's directory no more than the file.
+    func includedState(_ path: IncludedPath) async throws -> State {
+        let directory: String
+        switch (path.root, try await findOrigin()) {
+        case (.context, .tree(let state)): return state
+        case (.context, .local(let name)): directory = name
+        case (.file, _): directory = options.raw["dockerfilekey"] ?? "dockerfile"
+        }
+        var local = State.LocalOptions(session: session(of: directory))
+        local.followPaths = [path.path]
+        local.sharedKeyHint = directory + "-" + path.path
+        local.differ = "none"
+        return .local(
+            directory,
+            options: local,
+            constraints: Constraints(name: "[internal] load included file \(path.path)")
+        )
+    }
+
     /// The session that offers a directory.
     func session(of name: String) -> String? { options.session(of: name) }
 
-    private func ignoreFileState(of name: String) -> State {
+    private func ignoreFileState(of name: String, _ path: String) -> State {
         var local = State.LocalOptions(session: session(of: name))
-        local.followPaths = [".dockerignore"]
-        local.sharedKeyHint = name + "-.dockerignore"
+        local.followPaths = [path]
+        local.sharedKeyHint = name + "-" + path
         local.differ = "none"
         return .local(
             name,
             options: local,
-            constraints: Constraints(name: "[internal] load .dockerignore")
+            constraints: Constraints(name: "[internal] load " + path)
         )
     }
 

@@ -169,8 +169,12 @@ extension DockerfileConversion {
     /// Finds the stages that instructions copy and mount from.
     func linkStages() throws {
         for stage in list.stages {
+            var variables = extensions.expandsOrigins ? globalArguments : nil
             for instruction in stage.instructions {
-                let command = try link(instruction)
+                if let known = variables, case .arg = instruction.body {
+                    variables = try evaluate([instruction], from: known, overrides: buildArguments)
+                }
+                let command = try link(instruction, variables, outline: &stage.outline)
                 stage.commands.append(command)
                 adopt(command, into: stage)
             }
@@ -184,6 +188,18 @@ extension DockerfileConversion {
             stage.dependencies.append(.init(stage: source, lines: command.instruction.lines))
             if source.isExternal { list.append(source) }
         }
+    }
+
+    /// Finds the stages an instruction copies or mounts from.
+    ///
+    /// `variables` may stand in their names; `nil` when none may. Those that do are noted in `outline`.
+    private func link(
+        _ instruction: Instruction,
+        _ variables: EnvironmentList?,
+        outline: inout OutlineCapture
+    ) throws -> StageCommand {
+        guard let variables else { return try link(instruction) }
+        return try link(try expandingOrigins(of: instruction, variables, &outline))
     }
 
     func link(_ instruction: Instruction) throws -> StageCommand {

@@ -36,10 +36,15 @@ package final class DockerfileConversion {
     /// Local contexts whose file filter is decided at the end.
     var pendingContexts: [() -> Void] = []
     var ignoreMatcher: PatternMatcher?
+    /// What the file may use beyond BuildKit's language; known once it is read.
+    var extensions = Extensions()
+    /// The files the Dockerfile is made of, also after a conversion that failed.
+    package private(set) var files: SourceFiles
 
     package init(_ input: ConversionInput, context: any ConversionContext) {
         self.input = input
         self.context = context
+        files = SourceFiles(input.source)
         linter = Linter(options: input.options.lintOptions ?? LintOptions())
         buildContext = BuildContext(
             options: input.options,
@@ -65,14 +70,7 @@ package final class DockerfileConversion {
     ///
     /// - Throws: `DockerfileError` or ``ConversionError`` for a file or an option that is wrong; whatever the context throws.
     package func run() async throws -> ConversionResult {
-        if options.lintOptions == nil {
-            linter.options = try LintOptions(directivesOf: input.source.data)
-        }
-        let dockerfile = try Dockerfile(
-            parsing: input.source.data,
-            file: input.source.filename,
-            linter: &linter
-        )
+        let dockerfile = try await readDockerfile()
         expander = Expander(escape: dockerfile.escape)
         let target = options.target.isEmpty ? dockerfile.stages.last?.name ?? "" : options.target
         globalArguments = platformArguments(target: target)
@@ -86,6 +84,24 @@ package final class DockerfileConversion {
         let needed = try await resolveBases(for: targetStage)
         try await dispatchStages(needed)
         return try await finish(targetStage)
+    }
+
+    /// Reads the file with all it includes, without looking at base images.
+    ///
+    /// - Throws: As ``run()``, which does this first.
+    package func readDockerfile() async throws -> Dockerfile {
+        if options.lintOptions == nil {
+            linter.options = try LintOptions(directivesOf: input.source.data)
+        }
+        extensions = try Extensions(directiveOf: input.source.data).adding(options.extensions)
+        buildContext.moreIgnoreFiles = extensions.ignoreFiles
+        var tree = try SyntaxTree(parsing: input.source.data, file: input.source.filename)
+        if extensions.includesFiles, tree.nodes.contains(where: IncludeInstruction.matches) {
+            let inclusion = Inclusion(input.source, buildContext)
+            defer { files = inclusion.files }
+            tree = try await inclusion.expand(tree)
+        }
+        return try Dockerfile(tree, extensions: extensions, linter: &linter)
     }
 
     private func findTarget() throws -> StageState {
@@ -134,7 +150,7 @@ package final class DockerfileConversion {
             baseImage: target.baseImage,
             epoch: epoch,
             ignoresCache: target.ignoresCache,
-            outline: DockerfileOutline(of: target, source: input.source.data)
+            outline: DockerfileOutline(of: target, files: files)
         )
         result.marshalOptions = MarshalOptions(
             platform: targetPlatform,
@@ -161,8 +177,9 @@ package final class DockerfileConversion {
     /// Where instructions of these lines stand, for source maps: one range a line.
     func locations(_ lines: ClosedRange<Int>?) -> [SourceLocation] {
         guard let lines else { return [SourceLocation(file: input.source, ranges: [])] }
-        let ranges = lines.map { LLB.SourceRange(startLine: $0, endLine: $0) }
-        return [SourceLocation(file: input.source, ranges: ranges)]
+        let place = files.locate(lines)
+        let ranges = place.lines.map { LLB.SourceRange(startLine: $0, endLine: $0) }
+        return [SourceLocation(file: files.entries[place.index].file, ranges: ranges)]
     }
 }
 

@@ -51,6 +51,8 @@ package struct DockerfileOptions: Sendable {
     package var hostname: String
     /// Instead of the `check` directive of the file.
     package var lintOptions: LintOptions?
+    /// Besides those the file asks for.
+    package var extensions = Extensions()
     /// The client's session; `nil` for an engine without sessions.
     package var session: String?
 
@@ -91,6 +93,13 @@ package struct DockerfileOptions: Sendable {
         }
         if let check = raw["build-arg:BUILDKIT_DOCKERFILE_CHECK"] {
             lintOptions = try LintOptions(parsing: check)
+        }
+        if let list = buildArguments[Extensions.buildArgument] {
+            do {
+                extensions = try Extensions(parsing: list)
+            } catch {
+                throw DockerfileOptions.refusal("build-arg:" + Extensions.buildArgument, list, "\(error)")
+            }
         }
     }
 

@@ -9,7 +9,8 @@ package struct LintReport: Sendable {
     package let warnings: [LintWarning]
     /// Why the Dockerfile cannot be built; `nil` when it can.
     package let failure: Failure?
-    private let source: SourceFile
+    /// Where the lines of findings are counted.
+    package let files: SourceFiles
 
     /// An error of the Dockerfile.
     package struct Failure: Sendable {
@@ -34,7 +35,7 @@ package struct LintReport: Sendable {
             failure = Failure(message: error.message, lines: error.lines)
         }
         warnings = conversion.warnings
-        source = input.source
+        files = conversion.files
     }
 
     /// Whether nothing was found: the exit status of a check is 0 then, otherwise 1.
@@ -43,11 +44,11 @@ package struct LintReport: Sendable {
     /// The answer to the subrequest `frontend.lint`.
     package var json: JSONValue {
         var members = [
-            JSONMember("warnings", warnings.isEmpty ? .null : .array(warnings.map(\.json))),
-            JSONMember("sources", .array([sourceJSON])),
+            JSONMember("warnings", warnings.isEmpty ? .null : .array(warnings.map { $0.json(files) })),
+            JSONMember("sources", .array(files.entries.map { sourceJSON($0.file) })),
         ]
         if let failure {
-            let location = failure.lines.map(locationJSON) ?? .object([])
+            let location = failure.lines.map { locationJSON($0, files) } ?? .object([])
             members.append(
                 JSONMember(
                     "buildError",
@@ -61,7 +62,7 @@ package struct LintReport: Sendable {
         return .object(members)
     }
 
-    private var sourceJSON: JSONValue {
+    private func sourceJSON(_ source: SourceFile) -> JSONValue {
         .object([
             JSONMember("filename", .string(source.filename)),
             JSONMember("data", .string(base64Encoded(source.data))),
@@ -81,7 +82,9 @@ package struct LintReport: Sendable {
     }
 
     /// Lines of the file with a few around them.
-    private func excerpt(_ fault: ClosedRange<Int>) -> String {
+    private func excerpt(_ lines: ClosedRange<Int>) -> String {
+        let (index, fault) = files.locate(lines)
+        let source = files.entries[index].file
         let lines = source.data.split(
             separator: UInt8(ascii: "\n"),
             omittingEmptySubsequences: false
@@ -114,14 +117,14 @@ package struct LintReport: Sendable {
 }
 
 extension LintWarning {
-    fileprivate var json: JSONValue {
+    fileprivate func json(_ files: SourceFiles) -> JSONValue {
         var members = [
             JSONMember("ruleName", .string(rule.name)),
             JSONMember("description", .string(rule.summary)),
         ]
         if !rule.url.isEmpty { members.append(JSONMember("url", .string(rule.url))) }
         members.append(JSONMember("detail", .string(message)))
-        members.append(JSONMember("location", locationJSON(lines)))
+        members.append(JSONMember("location", locationJSON(lines, files)))
         return .object(members)
     }
 }

@@ -53,13 +53,14 @@ package struct DockerfileOutline: Sendable {
     package private(set) var arguments: [Entry] = []
     package private(set) var secrets: [Entry] = []
     package private(set) var sockets: [Entry] = []
-    var source: [UInt8]
+    /// Where the lines of entries are counted.
+    package let files: SourceFiles
 
     /// Collects what a stage and all it needs have captured.
-    init(of target: StageState, source: [UInt8]) {
+    init(of target: StageState, files: SourceFiles) {
         name = target.givenName
         description = target.description
-        self.source = source
+        self.files = files
         var known: Set<String> = []
         for stage in DockerfileOutline.inOrder(target) {
             for name in stage.outline.allUsed.sorted() {
@@ -110,10 +111,10 @@ package struct DockerfileOutline: Sendable {
         var members: [JSONMember] = []
         if !name.isEmpty { members.append(JSONMember("name", .string(name))) }
         if !description.isEmpty { members.append(JSONMember("description", .string(description))) }
-        if !arguments.isEmpty { members.append(JSONMember("args", .array(arguments.map(\.json)))) }
-        if !secrets.isEmpty { members.append(JSONMember("secrets", .array(secrets.map(\.json)))) }
-        if !sockets.isEmpty { members.append(JSONMember("ssh", .array(sockets.map(\.json)))) }
-        members.append(JSONMember("sources", .array([.string(base64Encoded(source))])))
+        if !arguments.isEmpty { members.append(JSONMember("args", .array(arguments.map { $0.json(files) }))) }
+        if !secrets.isEmpty { members.append(JSONMember("secrets", .array(secrets.map { $0.json(files) }))) }
+        if !sockets.isEmpty { members.append(JSONMember("ssh", .array(sockets.map { $0.json(files) }))) }
+        members.append(JSONMember("sources", sourcesJSON(files)))
         return .object(members)
     }
 
@@ -138,12 +139,12 @@ package struct DockerfileOutline: Sendable {
 }
 
 extension DockerfileOutline.Entry {
-    fileprivate var json: JSONValue {
+    fileprivate func json(_ files: SourceFiles) -> JSONValue {
         var members = [JSONMember("name", .string(name))]
         if !description.isEmpty { members.append(JSONMember("description", .string(description))) }
         if !value.isEmpty { members.append(JSONMember("value", .string(value))) }
         if isRequired { members.append(JSONMember("required", .bool(true))) }
-        members.append(JSONMember("location", locationJSON(lines)))
+        members.append(JSONMember("location", locationJSON(lines, files)))
         return .object(members)
     }
 }

@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import LLB
 internal import OCI
 
-/// Lines of the file as BuildKit's JSON has them: one range a line.
-func locationJSON(_ lines: ClosedRange<Int>) -> JSONValue {
-    let ranges = lines.map { line in
+/// Lines of a file as BuildKit's JSON has them: one range a line, and which source when it is not the first.
+func locationJSON(_ lines: ClosedRange<Int>, _ files: SourceFiles) -> JSONValue {
+    let place = files.locate(lines)
+    let ranges = place.lines.map { line in
         let position = JSONValue.object([JSONMember("line", .integer(line))])
         return JSONValue.object([JSONMember("start", position), JSONMember("end", position)])
     }
-    return .object([JSONMember("ranges", .array(ranges))])
+    let source = place.index == 0 ? [] : [JSONMember("sourceIndex", .integer(place.index))]
+    return .object(source + [JSONMember("ranges", .array(ranges))])
+}
+
+/// The bytes of all files, in the order locations count them.
+func sourcesJSON(_ files: SourceFiles) -> JSONValue {
+    .array(files.entries.map { .string(base64Encoded($0.file.data)) })
 }
 
 /// Rows with their columns below each other; the last column is not padded.

@@ -1,25 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import DockerfileSyntax
+internal import LLB
 package import OCI
 
 /// The stages of a Dockerfile, for those who choose among them.
 package struct TargetList: Sendable {
     package let stages: [Stage]
-    private let source: [UInt8]
+    /// Where the lines of stages are counted.
+    package let files: SourceFiles
 
-    /// Reads a Dockerfile; its base images are not looked at.
+    /// Reads a Dockerfile with all it includes; its base images are not looked at.
+    package init(reading conversion: DockerfileConversion) async throws {
+        stages = try await conversion.readDockerfile().stages
+        files = conversion.files
+    }
+
+    /// Reads a Dockerfile that includes no other.
     package init(parsing source: [UInt8], file: String) throws(DockerfileError) {
         var linter = Linter()
         stages = try Dockerfile(parsing: source, file: file, linter: &linter).stages
-        self.source = source
+        files = SourceFiles(SourceFile(filename: file, language: "Dockerfile", data: source))
     }
 
     /// The answer to the subrequest `frontend.targets`.
     package var json: JSONValue {
         .object([
             JSONMember("targets", .array(stages.indices.map(targetJSON))),
-            JSONMember("sources", .array([.string(base64Encoded(source))])),
+            JSONMember("sources", sourcesJSON(files)),
         ])
     }
 
@@ -34,7 +42,7 @@ package struct TargetList: Sendable {
         add("description", stage.description)
         add("base", stage.base.text)
         add("platform", stage.platform)
-        members.append(JSONMember("location", locationJSON(stage.lines)))
+        members.append(JSONMember("location", locationJSON(stage.lines, files)))
         return .object(members)
     }
 

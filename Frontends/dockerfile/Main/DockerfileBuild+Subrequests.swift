@@ -20,10 +20,10 @@ extension DockerfileBuild {
             let description = Subrequest.description
             return result(subrequest, description.json, text: description.text)
         case .targets:
-            let targets = try TargetList(parsing: request.fileContent, file: request.fileName)
+            let targets = try await targetList(options)
             return result(subrequest, targets.json, text: targets.text)
         case .outline:
-            let outline = try await conversion(options, options.targetPlatforms.first).run().outline
+            let outline = try await converted(options).outline
             return result(subrequest, outline.json, text: outline.text)
         case .lint:
             let report = try await LintReport(
@@ -34,8 +34,7 @@ extension DockerfileBuild {
             lint.metadata["result.statuscode"] = Array((report.isClean ? "0" : "1").utf8)
             return lint
         case .convertLLB:
-            let definition = try await conversion(options, options.targetPlatforms.first).run()
-                .definition()
+            let definition = try await converted(options).definition()
             return result(subrequest, try definition.json(), text: nil)
         }
     }

@@ -53,8 +53,8 @@ struct DockerfileBuild: Sendable {
         reportsWarnings: Bool
     ) async throws -> BuildResult.PlatformResult {
         let conversion = try self.conversion(options, platform)
-        defer { if reportsWarnings { report(conversion.warnings) } }
-        let conversionResult = try await conversion.run()
+        defer { if reportsWarnings { report(conversion) } }
+        let conversionResult = try await explaining(conversion) { try await conversion.run() }
         let tree = try await session.solve(try conversionResult.definition())
         let built = exportPlatform(platform ?? request.workerPlatform, conversionResult.image)
         var part = BuildResult.PlatformResult(
@@ -73,11 +73,23 @@ struct DockerfileBuild: Sendable {
     }
 
     /// A conversion of the request's file that has not run.
-    func conversion(
+    private func conversion(
         _ options: DockerfileOptions,
         _ platform: Platform?
     ) throws -> DockerfileConversion {
         DockerfileConversion(try conversionInput(options, platform), context: answers)
+    }
+
+    /// The request's file, converted for the first platform.
+    func converted(_ options: DockerfileOptions) async throws -> ConversionResult {
+        let conversion = try conversion(options, options.targetPlatforms.first)
+        return try await explaining(conversion) { try await conversion.run() }
+    }
+
+    /// The stages of the request's file and all it includes.
+    func targetList(_ options: DockerfileOptions) async throws -> TargetList {
+        let conversion = try conversion(options, options.targetPlatforms.first)
+        return try await explaining(conversion) { try await TargetList(reading: conversion) }
     }
 
     /// What a conversion of the request's file is told.
@@ -117,34 +129,9 @@ struct DockerfileBuild: Sendable {
         return result.normalized
     }
 
-    private func report(_ warnings: [LintWarning]) {
-        for warning in warnings { session.report(Diagnostic(warning, fileName: request.fileName)) }
-    }
-
-    /// Runs a part of the build; what it throws becomes words for the user, with the lines of the file they are about.
-    func explainingErrors<Value>(_ body: () async throws -> Value) async throws -> Value {
-        do {
-            return try await body()
-        } catch var error as DockerfileError {
-            error.file = request.fileName
-            throw BuildError(error.rendered(source: request.fileContent))
-        } catch let error as ConversionError {
-            let located = DockerfileError(
-                .badArguments,
-                error.message,
-                suggestion: error.suggestion,
-                file: request.fileName,
-                lines: error.lines
-            )
-            let text =
-                error.lines == nil
-                ? error.description : located.rendered(source: request.fileContent)
-            if let cause = error.cause { throw BuildError(text, because: cause) }
-            throw BuildError(text)
-        } catch let error as LLBError {
-            throw BuildError("cannot build the graph: \(error)")
-        } catch let error as OCIError {
-            throw BuildError(error.message)
+    private func report(_ conversion: DockerfileConversion) {
+        for warning in conversion.warnings {
+            session.report(Diagnostic(warning, place(of: warning.lines, in: conversion.files)))
         }
     }
 }

@@ -10,7 +10,7 @@ extension DockerfileFrontend {
     /// What can be asked about a Dockerfile besides building it.
     static var questions: FrontendQuestions {
         var questions = FrontendQuestions(
-            targets: { session, request in try await answer(session, request) { try $0.targets() } },
+            targets: { session, request in try await answer(session, request) { try await $0.targets() } },
             outline: { session, request in try await answer(session, request) { try await $0.outline() } },
             lint: { session, request in try await answer(session, request) { try await $0.lint() } },
             convert: { session, request in try await answer(session, request) { try await $0.convert() } },
@@ -33,8 +33,9 @@ extension DockerfileFrontend {
 }
 
 extension DockerfileBuild {
-    fileprivate func targets() throws -> TargetsDescription {
-        let stages = try TargetList(parsing: request.fileContent, file: request.fileName).stages
+    fileprivate func targets() async throws -> TargetsDescription {
+        let list = try await targetList(try options())
+        let stages = list.stages
         return TargetsDescription(
             targets: stages.enumerated().map { index, stage in
                 TargetsDescription.Target(
@@ -43,20 +44,21 @@ extension DockerfileBuild {
                     description: stage.description.nonEmpty,
                     base: stage.base.text,
                     platform: stage.platform.nonEmpty,
-                    ranges: [TextRange(stage.lines)]
+                    ranges: [TextRange(list.files.locate(stage.lines).lines)]
                 )
             }
         )
     }
 
     fileprivate func outline() async throws -> OutlineDescription {
-        let outline = try await conversion(try options(), try options().targetPlatforms.first).run().outline
+        let outline = try await converted(try options()).outline
+        func ranges(_ lines: ClosedRange<Int>) -> [TextRange] { [TextRange(outline.files.locate(lines).lines)] }
         func needs(_ entries: [DockerfileOutline.Entry]) -> [OutlineDescription.Need] {
             entries.map { entry in
                 OutlineDescription.Need(
                     name: entry.name,
                     isRequired: entry.isRequired,
-                    ranges: [TextRange(entry.lines)]
+                    ranges: ranges(entry.lines)
                 )
             }
         }
@@ -68,7 +70,7 @@ extension DockerfileBuild {
                     name: entry.name,
                     description: entry.description.nonEmpty,
                     value: entry.value.nonEmpty,
-                    ranges: [TextRange(entry.lines)]
+                    ranges: ranges(entry.lines)
                 )
             },
             secrets: needs(outline.secrets),
@@ -85,13 +87,19 @@ extension DockerfileBuild {
         let fixer = (try? SourceDocument(parsing: request.fileContent)).map { LintFixer($0) }
         return LintFindings(
             diagnostics: report.warnings.sorted { $0.lines.lowerBound < $1.lines.lowerBound }.map { warning in
-                Diagnostic(warning, fileName: request.fileName, fix: fixer?.fix(for: warning))
+                let isMain = report.files.locate(warning.lines).index == 0
+                return Diagnostic(
+                    warning,
+                    place(of: warning.lines, in: report.files),
+                    fix: isMain ? fixer?.fix(for: warning) : nil
+                )
             },
             error: report.failure.map { failure in
-                LintFindings.Failure(
+                let place = failure.lines.map { self.place(of: $0, in: report.files) }
+                return LintFindings.Failure(
                     message: failure.message,
-                    fileName: request.fileName,
-                    ranges: failure.lines.map { [TextRange($0)] } ?? []
+                    fileName: place?.fileName ?? request.fileName,
+                    ranges: place.map { [$0.range] } ?? []
                 )
             }
         )
@@ -99,7 +107,7 @@ extension DockerfileBuild {
 
     fileprivate func convert() async throws -> Definition? {
         let options = try options()
-        let definition = try await conversion(options, options.targetPlatforms.first).run().definition()
+        let definition = try await converted(options).definition()
         return definition.isScratch ? nil : definition
     }
 
@@ -114,15 +122,15 @@ extension DockerfileBuild {
 
 extension Diagnostic {
     /// A finding of the linter.
-    init(_ warning: LintWarning, fileName: String, fix: LintFix? = nil) {
+    init(_ warning: LintWarning, _ place: (fileName: String, range: TextRange), fix: LintFix? = nil) {
         self.init(
             severity: .warning,
             code: warning.rule.name,
             message: warning.message,
             detail: [warning.rule.summary],
             url: warning.rule.url.nonEmpty,
-            fileName: fileName,
-            ranges: [TextRange(warning.lines)],
+            fileName: place.fileName,
+            ranges: [place.range],
             fixes: fix.map { [Fix($0)] } ?? []
         )
     }
@@ -138,7 +146,7 @@ extension Diagnostic.Fix {
 }
 
 extension TextRange {
-    fileprivate init(_ range: DockerfileSyntax.SourceRange) {
+    init(_ range: DockerfileSyntax.SourceRange) {
         self.init(
             startLine: range.start.line,
             startColumn: range.start.column,
@@ -147,7 +155,7 @@ extension TextRange {
         )
     }
 
-    fileprivate init(_ lines: ClosedRange<Int>) {
+    init(_ lines: ClosedRange<Int>) {
         self.init(startLine: lines.lowerBound, endLine: lines.upperBound)
     }
 }

@@ -31,6 +31,8 @@ package struct DockerfileError: Error, Sendable, Hashable, CustomStringConvertib
         /// The file asks for more than ``Limit`` allows.
         case tooLarge
         case badLintOption
+        /// INCLUDE without a path, or with one that cannot be read.
+        case badInclude
     }
 
     package var code: Code
@@ -44,6 +46,8 @@ package struct DockerfileError: Error, Sendable, Hashable, CustomStringConvertib
     package var range: SourceRange?
     /// All lines of the instruction at fault.
     package var lines: ClosedRange<Int>?
+    /// What else is wrong further down, at most ``Limit/reportedErrorCount`` less this one.
+    package var further: [DockerfileError] = []
 
     package init(
         _ code: Code,
@@ -107,6 +111,14 @@ package enum Limit {
     package static let instructionCount = 100_000
     /// Arguments, flags and heredocs of all instructions.
     package static let wordCount = 1_000_000
+    /// Errors of one file that are reported together.
+    package static let reportedErrorCount = 10
+    /// How deep files may include files.
+    package static let includeDepth = 16
+    /// INCLUDE instructions carried out, those in included files counted each time.
+    package static let includeCount = 500
+    /// Bytes of all included files together.
+    package static let includedByteCount = 16 << 20
     /// How deep JSON may nest where a list of strings is meant.
     package static let jsonDepth = 10_000
 }

@@ -19,9 +19,8 @@ package struct Formatter {
     /// - Throws: What is wrong with the file, as a conversion would say it.
     package static func format(_ source: [UInt8], file: String = "Dockerfile") throws(DockerfileError) -> [UInt8] {
         let document = try SourceDocument(parsing: source, file: file)
-        var linter = Linter()
         // Of a file that means nothing nobody can say what is its usual form.
-        _ = try Dockerfile(document.tree, linter: &linter)
+        try Dockerfile.check(document)
         var formatter = Formatter(document)
         formatter.run()
         return formatter.output

@@ -11,11 +11,11 @@ extension Instruction {
     /// Interprets any node but FROM.
     ///
     /// - Throws: What is wrong with the instruction, with its place.
-    package init(_ node: Node) throws(DockerfileError) {
+    package init(_ node: Node, extensions: Extensions = Extensions()) throws(DockerfileError) {
         do {
             self.init(
                 keyword: node.keyword.text,
-                body: try Body(node),
+                body: try Body(node, extensions),
                 text: trimmingWhiteSpace(node.original),
                 lines: node.lines,
                 range: node.range,
@@ -29,7 +29,7 @@ extension Instruction {
 }
 
 extension Instruction.Body {
-    init(_ node: Node) throws(DockerfileError) {
+    init(_ node: Node, _ extensions: Extensions) throws(DockerfileError) {
         switch node.name {
         case "ADD": self = .add(try AddInstruction(node))
         case "ARG": self = .arg(try ArgInstruction(node))
@@ -51,7 +51,7 @@ extension Instruction.Body {
             self = .label(LabelInstruction(pairs: try Self.pairs(node)))
         case "MAINTAINER": self = .maintainer(try Self.singleArgument(node))
         case "ONBUILD": self = .onbuild(try OnbuildInstruction(node))
-        case "RUN": self = .run(try RunInstruction(node))
+        case "RUN": self = .run(try RunInstruction(node, extensions))
         case "SHELL":
             _ = try FlagSet(node)
             try Self.requireArguments(node)

@@ -10,14 +10,14 @@ extension Mount {
 
     /// The value of `from`, or empty: all that can be known before variables are.
     ///
-    /// - Throws: `badMount` if it holds a variable, which `from` does not support.
-    static func origin(in text: String) throws(DockerfileError) -> String {
+    /// - Throws: `badMount` if it holds a variable, which `from` does not support unless ``Extensions/expandsOrigins`` says so.
+    static func origin(in text: String, allowsVariables: Bool) throws(DockerfileError) -> String {
         var origin = ""
         for field in try csvFields(text) {
             guard let (key, value) = cut(field, at: "="), key.lowercased() == "from" else {
                 continue
             }
-            if let index = value.utf8.firstIndex(of: UInt8(ascii: "$")),
+            if !allowsVariables, let index = value.utf8.firstIndex(of: UInt8(ascii: "$")),
                 value.utf8.index(after: index) != value.endIndex
             {
                 throw DockerfileError(
@@ -33,15 +33,20 @@ extension Mount {
     /// Reads a mount, each value expanded first.
     ///
     /// Keys are read in order: `required` and `size` are judged by the type named before them.
+    ///
+    /// - Parameter origin: Holds in place of what `from` says, where it is given; nil otherwise.
     init(
         parsing text: String,
+        origin: String? = nil,
         expanding expand: (String) throws(DockerfileError) -> String
     ) throws(DockerfileError) {
         self.init()
         var isAccessGiven = false
         for field in try csvFields(text) {
             if let (key, value) = cut(field, at: "=") {
-                try set(key.lowercased(), to: expand(value), isAccessGiven: &isAccessGiven)
+                let key = key.lowercased()
+                let value = if key == "from", let origin { origin } else { try expand(value) }
+                try set(key, to: value, isAccessGiven: &isAccessGiven)
             } else {
                 try setFlag(field, isAccessGiven: &isAccessGiven)
             }

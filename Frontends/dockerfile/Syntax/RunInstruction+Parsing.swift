@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension RunInstruction {
-    init(_ node: Node) throws(DockerfileError) {
+    init(_ node: Node, _ extensions: Extensions) throws(DockerfileError) {
         let flags = try FlagSet(
             node,
             allowed: [
@@ -13,7 +13,9 @@ extension RunInstruction {
         mountFlags = flags.words("mount")
         for flag in mountFlags {
             do {
-                mountOrigins.append(try Mount.origin(in: flag.text))
+                mountOrigins.append(
+                    try Mount.origin(in: flag.text, allowsVariables: extensions.expandsOrigins)
+                )
             } catch {
                 throw error.located(range: flag.range, lines: nil)
             }

@@ -15,6 +15,8 @@ package struct RunInstruction: Sendable, Hashable {
     /// The `from` of each mount, in the same order, empty for those without: known before any
     /// expansion.
     package var mountOrigins: [String] = []
+    /// Whether variables in ``mountOrigins`` are replaced already, so that they hold in place of what the flags say.
+    package var hasExpandedOrigins = false
     package var network = Network.default
     package var security = Security.sandbox
     package var devices: [Device] = []
@@ -30,9 +32,10 @@ package struct RunInstruction: Sendable, Hashable {
         expanding expand: (String) throws(DockerfileError) -> String
     ) throws(DockerfileError) -> [Mount] {
         var mounts: [Mount] = []
-        for flag in mountFlags {
+        for (index, flag) in mountFlags.enumerated() {
             do {
-                mounts.append(try Mount(parsing: flag.text, expanding: expand))
+                let origin = hasExpandedOrigins && index < mountOrigins.count ? mountOrigins[index] : nil
+                mounts.append(try Mount(parsing: flag.text, origin: origin, expanding: expand))
             } catch {
                 throw error.located(range: flag.range, lines: nil)
             }

@@ -8,7 +8,11 @@ package enum Statement: Sendable, Hashable {
     /// Interprets a node and reports what a linter sees in it alone.
     ///
     /// - Throws: What is wrong with the instruction, with its place.
-    package init(_ node: Node, linter: inout Linter) throws(DockerfileError) {
+    package init(
+        _ node: Node,
+        extensions: Extensions = Extensions(),
+        linter: inout Linter
+    ) throws(DockerfileError) {
         do {
             switch node.name {
             case "FROM":
@@ -25,9 +29,9 @@ package enum Statement: Sendable, Hashable {
                     lines: node.lines,
                     comments: node.comments
                 )
-                self = .instruction(try Instruction(node))
+                self = .instruction(try Instruction(node, extensions: extensions))
             default:
-                let instruction = try Instruction(node)
+                let instruction = try Instruction(node, extensions: extensions)
                 if case .arg(let arg) = instruction.body {
                     linter.checkDescription("ARG", names: arg.declarations.map(\.name), of: node)
                 }
@@ -105,16 +109,28 @@ func describedText(of name: String, in comments: [String]) -> String {
 extension Dockerfile {
     /// Interprets the nodes of a file, in order.
     ///
-    /// - Throws: What is wrong first, with file and place.
-    package init(_ tree: SyntaxTree, linter: inout Linter) throws(DockerfileError) {
+    /// - Throws: What is wrong first, with file and place, and further instructions that cannot be read.
+    package init(
+        _ tree: SyntaxTree,
+        extensions: Extensions = Extensions(),
+        linter: inout Linter
+    ) throws(DockerfileError) {
         var globals: [Instruction] = []
         var stages: [Stage] = []
         for line in tree.emptyContinuationLines {
             linter.report(.noEmptyContinuation, "Empty continuation line", lines: line...line)
         }
         do throws(DockerfileError) {
-            for node in tree.nodes {
-                switch try Statement(node, linter: &linter) {
+            for (index, node) in tree.nodes.enumerated() {
+                let statement: Statement
+                do {
+                    statement = try Statement(node, extensions: extensions, linter: &linter)
+                } catch {
+                    var error = error
+                    error.further = Self.errors(in: tree.nodes[(index + 1)...], extensions)
+                    throw error
+                }
+                switch statement {
                 case .stage(let stage):
                     stages.append(stage)
                 case .instruction(let instruction):
@@ -145,6 +161,37 @@ extension Dockerfile {
         linter.checkStageNames(stages)
         linter.checkKeywordCasing(stages)
         self.init(file: tree.file, escape: tree.escape, globalArguments: globals, stages: stages)
+    }
+
+    /// Finds out whether a file can be meant, as far as it can be told from this file alone: what it includes may bring stages.
+    static func check(_ document: SourceDocument) throws(DockerfileError) {
+        let tree = document.tree
+        let extensions = try Extensions(directiveOf: document.source)
+        let own = extensions.includesFiles ? tree.nodes.filter { !IncludeInstruction.matches($0) } : tree.nodes
+        guard own.count < tree.nodes.count else {
+            var linter = Linter()
+            _ = try Dockerfile(tree, extensions: extensions, linter: &linter)
+            return
+        }
+        if let error = errors(in: own[...], extensions).first {
+            throw error.located(range: nil, lines: nil, file: tree.file)
+        }
+    }
+
+    /// What is wrong with instructions one by one, so that their author hears of all at once.
+    private static func errors(in nodes: ArraySlice<Node>, _ extensions: Extensions) -> [DockerfileError] {
+        var errors: [DockerfileError] = []
+        // A linter of its own: findings behind the first error are not for the user.
+        var linter = Linter()
+        for node in nodes {
+            do throws(DockerfileError) {
+                _ = try Statement(node, extensions: extensions, linter: &linter)
+            } catch {
+                errors.append(error)
+                if errors.count == Limit.reportedErrorCount - 1 { break }
+            }
+        }
+        return errors
     }
 
     private init(

@@ -21,9 +21,14 @@ package struct SyntaxTree: Sendable {
     /// - Parameters:
     ///   - source: The bytes of the file.
     ///   - file: Its name, for messages.
+    ///   - lineOffset: Added to the number of every line, so that those of several files differ.
     /// - Throws: What is wrong first, in the order of the lines.
-    package init(parsing source: [UInt8], file: String = "Dockerfile") throws(DockerfileError) {
-        var parser = TreeParser(source: source)
+    package init(
+        parsing source: [UInt8],
+        file: String = "Dockerfile",
+        lineOffset: Int = 0
+    ) throws(DockerfileError) {
+        var parser = TreeParser(source: source, lineOffset: lineOffset)
         try self.init(running: &parser, file: file)
     }
 
@@ -31,6 +36,14 @@ package struct SyntaxTree: Sendable {
     init(parsing source: [UInt8], escape: Unicode.Scalar) throws(DockerfileError) {
         var parser = TreeParser(source: source, escape: escape)
         try self.init(running: &parser, file: "")
+    }
+
+    /// A tree put together from those of several files; the first one's name and escape character hold for all.
+    package init(_ first: SyntaxTree, nodes: [Node], emptyContinuationLines: [Int]) {
+        file = first.file
+        escape = first.escape
+        self.nodes = nodes
+        self.emptyContinuationLines = emptyContinuationLines
     }
 
     init(running parser: inout TreeParser, file: String) throws(DockerfileError) {

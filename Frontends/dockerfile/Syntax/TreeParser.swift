@@ -16,10 +16,12 @@ struct TreeParser {
     private(set) var nodes: [Node] = []
     private(set) var emptyContinuationLines: [Int] = []
 
-    init(source: [UInt8], escape: Unicode.Scalar = "\\", keepsLines: Bool = false) {
+    /// - Parameter lineOffset: Added to the number of every line.
+    init(source: [UInt8], escape: Unicode.Scalar = "\\", keepsLines: Bool = false, lineOffset: Int = 0) {
         self.source = source
         self.keepsLines = keepsLines
         self.escape = escape
+        lineNumber = lineOffset
         offset = byteOrderMarkLength(source)
     }
 

@@ -6,6 +6,8 @@ internal import Engine
 struct CallOption: Hashable {
     /// `nil` for a build.
     var question: BuildQuestion?
+    /// A question by the name BuildKit gives it, without `frontend.`, that is asked by an option of the build.
+    var subrequest: String?
     /// Whether the answer is printed as JSON instead of text for people.
     var isJSON = false
 
@@ -19,8 +21,12 @@ struct CallOption: Hashable {
         case "targets": question = .targets
         case "outline": question = .outline
         case "convert": question = .graph
+        case "subrequests.describe", "convertllb": subrequest = String(name)
         default:
-            throw UsageError("unknown --call \"\(name)\"; allowed are build, check, outline, targets and convert")
+            throw UsageError(
+                "unknown --call \"\(name)\"; allowed are build, check, outline, targets, convert and "
+                    + "subrequests.describe"
+            )
         }
         for part in parts {
             guard part == "format=json" || part == "format=text" else {
@@ -30,10 +36,15 @@ struct CallOption: Hashable {
             }
             isJSON = part == "format=json"
         }
+        // A graph has one form only.
+        if subrequest == "convertllb" { isJSON = true }
     }
 
     /// `--check`.
     static func check(isJSON: Bool) -> CallOption { CallOption(question: .lint, isJSON: isJSON) }
+
+    /// The option of a build that asks for a subrequest.
+    var frontendOptions: [String: String] { subrequest.map { ["requestid": "frontend." + $0] } ?? [:] }
 
     private init(question: BuildQuestion?, isJSON: Bool) {
         self.question = question
