@@ -267,6 +267,11 @@ import Testing
             } catch {
                 #expect(!error.description.isEmpty)
             }
+            _ = try? Extensions(directiveOf: Array("# kiln=".utf8) + source)
+            let include = Array("INCLUDE ".utf8) + source
+            for node in (try? SyntaxTree(parsing: include))?.nodes ?? [] where IncludeInstruction.matches(node) {
+                _ = try? IncludeInstruction(node)
+            }
         }
     }
 }

@@ -45,7 +45,7 @@ struct DockerfileCallTests {
         let json = try JSONValue(
             parsing: Array(try await call(Self.file, "--call=outline,format=json").outputText.utf8)
         )
-        #expect(json["args"]?.elements?.contains { $0["name"]?.text == "MODE" } == true)
+        #expect(json["arguments"]?.elements?.contains { $0["name"]?.text == "MODE" } == true)
     }
 
     @Test func `a check names the included file and its line`() async throws {

@@ -113,6 +113,8 @@ package enum Limit {
     package static let wordCount = 1_000_000
     /// Errors of one file that are reported together.
     package static let reportedErrorCount = 10
+    /// Bytes of the path of one INCLUDE.
+    package static let includedPathByteCount = 4096
     /// How deep files may include files.
     package static let includeDepth = 16
     /// INCLUDE instructions carried out, those in included files counted each time.

@@ -29,6 +29,9 @@ package struct IncludeInstruction: Sendable, Hashable {
         guard !text.utf8.contains(UInt8(ascii: "$")) else {
             throw refusal("INCLUDE cannot hold a variable: files are included before any variable is set")
         }
+        guard text.utf8.count <= Limit.includedPathByteCount else {
+            throw refusal("the path of INCLUDE has more than \(Limit.includedPathByteCount) bytes")
+        }
         guard !text.utf8.contains(0) else { throw refusal("the path of INCLUDE holds a NUL byte") }
         path = text
     }
