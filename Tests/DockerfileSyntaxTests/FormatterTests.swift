@@ -64,7 +64,7 @@ import Testing
         ("\n\n# escape=`\nFROM a\nRUN a `\nUSER b\n", "\n# escape=`\nFROM a\nRUN a `\nUSER b\n"),
         ("FROM a\n  # check=skip=all\nUSER b\n", "FROM a\n  # check=skip=all\nUSER b\n"),
         ("FROM a\nRUN x \\\n# last\n", "FROM a\nRUN x\n# last\n"),
-        ("\\\nFROM a\n", "\\\nFROM a\n"),
+        ("\\\nFROM a\n", "FROM a\n"),
     ])
     func `is written so`(_ text: String, _ expected: String) throws {
         #expect(try format(text) == expected)

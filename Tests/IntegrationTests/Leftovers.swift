@@ -45,8 +45,8 @@ func expectNoLeftovers(
     Issue.record("left behind: \(found)", sourceLocation: location)
 }
 
-/// What the state directory takes on disk by the rules of `kiln du`: blobs by their bytes, snapshots and cache mounts
-/// by their blocks, files with several names within one of them once.
+/// What the state directory takes on disk by the rules of `kiln du`: blobs and kept results by their bytes, snapshots and
+/// cache mounts by their blocks, files with several names within one of them once.
 func diskUsage(ofState state: String) throws -> Int64 {
     let manager = FileManager.default
     var total: Int64 = 0
@@ -59,6 +59,13 @@ func diskUsage(ofState state: String) throws -> Int64 {
             var seen: Set<ino_t> = []
             total += blocks("\(state)\(parent)/\(name)", &seen)
         }
+    }
+    // Kept results of frontends, a folder a build file.
+    let results = state + "/cache/frontend-results"
+    for name in (try? manager.subpathsOfDirectory(atPath: results)) ?? [] {
+        let attributes = try manager.attributesOfItem(atPath: "\(results)/\(name)")
+        guard attributes[.type] as? FileAttributeType == .typeRegular else { continue }
+        total += (attributes[.size] as? NSNumber)?.int64Value ?? 0
     }
     return total
 }
