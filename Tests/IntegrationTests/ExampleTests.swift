@@ -79,6 +79,18 @@ struct ExampleTests {
         #expect(tested.status == 0, "\(tested.outputText)")
     }
 
+    /// Built by hand, not here: that compiles a part of Kiln anew.
+    @Test func `makes a new frontend in Swift that is built with Kiln's own sources`() async throws {
+        let (kiln, workspace) = (try await Kiln.shared, try Workspace())
+        let result = try await kiln.start(
+            ["frontend", "new", "--lang", "swift", "acme/hello", "-d", workspace.path("hello")],
+            state: workspace.state
+        ).result()
+        #expect(result.status == 0, "\(result.error)")
+        #expect(try workspace.read("hello/Package.swift").contains("path: \"\(Kiln.repository)\""))
+        #expect(try workspace.read("hello/Sources/frontend/main.swift").contains("name: \"acme/hello\""))
+    }
+
     @Test func `makes no frontend over files or under a name of the engine's`() async throws {
         let (kiln, workspace) = (try await Kiln.shared, try Workspace())
         func attempt(_ arguments: String...) async throws -> String {

@@ -6,9 +6,10 @@ internal import SystemPackage
 
 /// What `kiln frontend new` makes a package of, for one language: a small frontend that works, with the SDK it vendors.
 ///
-/// Templates are files, so that people can look at them and change them. `sdk.list` in a template's folder names the files
-/// of the SDK that go with it, a line each: where it stands below `sdk`, and where it goes. A file called `gitignore` gets
-/// its dot. In every file `{{NAME}}` stands for the frontend's name, `{{KILN}}` for the path of Kiln's own sources.
+/// Templates are files, so that people can look at them and change them. `sdk.list` in a template's folder, if it is there,
+/// names the files of the SDK that go with it, a line each: where it stands below `sdk`, and where it goes. A file called
+/// `gitignore` gets its dot. In every file `{{NAME}}` stands for the frontend's name, `{{KILN}}` for the path of Kiln's own
+/// sources.
 struct FrontendTemplate {
     /// Templates are small; a longer file is none of theirs.
     private static let fileByteLimit = 4 << 20
@@ -60,6 +61,7 @@ struct FrontendTemplate {
     /// - Returns: The paths of its files, sorted.
     func write(name: String, to package: Directory) throws -> [String] {
         var written = try copy(files, "", name: name, to: package)
+        guard try files.statusIfExists(name: Self.sdkList) != nil else { return written.sorted() }
         let list = try String(
             decoding: files.open(Self.sdkList).readToEnd(byteLimit: Self.fileByteLimit),
             as: UTF8.self
