@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
 internal import LinuxSystem
 internal import OCI
 package import ProjectFiles
@@ -23,22 +22,15 @@ extension FrontendStore {
     ///
     /// It is only a memory: when it cannot be written, the tree is hashed again next time.
     func record(_ fingerprint: Digest, _ name: String) throws {
-        let temporary = ".\(name).\(randomToken(count: 8))"
         do {
-            let file = try checked.createFile(temporary, mode: 0o600)
-            try file.write(fingerprint.description.utf8)
-            try checked.rename(temporary, to: checked, name, replacing: true)
+            try checked.write(note: fingerprint.description, name)
         } catch {
-            try? checked.remove(name: temporary)
             throw FrontendStoreError(.failed, "cannot use the frontend store: \(error)", cause: error)
         }
     }
 
     private func recordedFingerprint(_ name: String) -> Digest? {
-        guard let file = try? checked.open(name, flags: O_RDONLY | O_NOFOLLOW, scope: .noSymlinks),
-            let bytes = try? file.readToEnd(byteLimit: 256)
-        else { return nil }
-        return Digest(String(decoding: bytes, as: UTF8.self))
+        checked.note(name).flatMap { Digest($0) }
     }
 
     /// What changes whenever anybody changes a file, without reading one.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
 internal import LinuxSystem
 package import ProjectFiles
 
@@ -16,15 +15,7 @@ extension FrontendStore {
     package func notePassed(_ tree: TreeDigest) throws {
         guard let name = Self.name(of: tree) else { return }
         try attempt("note what frontend \(tree) passed") {
-            let temporary = ".\(name).\(randomToken(count: 8))"
-            do {
-                let file = try passed.createFile(temporary, mode: 0o600)
-                try file.write(Self.suite.utf8)
-                try passed.rename(temporary, to: passed, name, replacing: true)
-            } catch {
-                try? passed.remove(name: temporary)
-                throw error
-            }
+            try passed.write(note: Self.suite, name)
         }
     }
 
@@ -38,10 +29,7 @@ extension FrontendStore {
 
     /// Whether a tree has passed the suite of this version.
     package func hasPassed(_ tree: TreeDigest) -> Bool {
-        guard let name = Self.name(of: tree),
-            let file = try? passed.open(name, flags: O_RDONLY | O_NOFOLLOW, scope: .noSymlinks),
-            let bytes = try? file.readToEnd(byteLimit: 256)
-        else { return false }
-        return bytes == Array(Self.suite.utf8)
+        guard let name = Self.name(of: tree) else { return false }
+        return passed.note(name) == Self.suite
     }
 }

@@ -187,16 +187,20 @@ extension Reference {
                 separator = nil
                 continue
             }
+            if isInWord {
+                switch byte {
+                case UInt8(ascii: "/"): break
+                case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"): separator = (byte, 1)
+                default: return false
+                }
+                isInWord = false
+                continue
+            }
             switch (byte, separator) {
-            case (UInt8(ascii: "/"), nil) where isInWord: break
-            case (UInt8(ascii: "."), nil) where isInWord, (UInt8(ascii: "_"), nil) where isInWord,
-                (UInt8(ascii: "-"), nil) where isInWord:
-                separator = (byte, 1)
             case (UInt8(ascii: "_"), (UInt8(ascii: "_"), 1)?): separator = (byte, 2)
             case (UInt8(ascii: "-"), (UInt8(ascii: "-"), _)?): break
             default: return false
             }
-            isInWord = false
         }
         return isInWord
     }

@@ -41,20 +41,7 @@ struct BuildCommand: AsyncParsableCommand {
     @Option(help: "The stage to build.")
     var target: String?
 
-    @Option(
-        name: .customLong("build-arg"),
-        help: ArgumentHelp("A build argument; without =VALUE the environment's.", valueName: "name[=value]")
-    )
-    var buildArguments: [String] = []
-
-    @Option(
-        name: .customLong("build-context"),
-        help: ArgumentHelp(
-            "A further context: a directory, docker-image://REF, oci-layout://DIR[@DIGEST|:TAG] or an address.",
-            valueName: "name=value"
-        )
-    )
-    var buildContexts: [String] = []
+    @OptionGroup var given: BuildInputOptions
 
     @Option(name: .customLong("label"), help: ArgumentHelp("A label of the image.", valueName: "name=value"))
     var labels: [String] = []
@@ -259,9 +246,8 @@ extension BuildCommand {
         request.reusesFrontendResults = !startsFrontend
         request.frontendTrace = frontendTrace.map { FilePath($0) }
         request.target = target
-        request.buildArguments = parseBuildArguments(buildArguments)
+        try given.apply(to: &request)
         request.labels = try dictionary(labels, option: "--label")
-        request.namedContexts = try dictionary(buildContexts, option: "--build-context")
         request.platforms = try platforms.flatMap { $0.split(separator: ",") }
             .map { try Platform(parsing: String($0)) }
         request.noCache = noCache
@@ -271,10 +257,7 @@ extension BuildCommand {
             let (id, secret) = try parseSecret(text)
             request.secrets[id] = secret
         }
-        for text in agents {
-            let (id, socket) = try parseAgent(text)
-            request.agents[id] = socket
-        }
+        request.agents = try parseAgents(agents)
         request.entitlements = Set(entitlements)
         request.frontendOptions.merge(try options()) { _, own in own }
         request.frontendOptions.merge(call.frontendOptions) { _, own in own }

@@ -9,6 +9,14 @@ internal import SystemPackage
 /// Largest build file or definition read from a file or the standard input, in bytes.
 private let inputByteLimit = 256 << 20
 
+extension FilePath {
+    /// The directory a path's last component stands in; `.` for a bare name.
+    var parent: FilePath {
+        let parent = removingLastComponent()
+        return parent.isEmpty ? "." : parent
+    }
+}
+
 /// Reads a file the user named; `-` is the standard input.
 func readFile(_ path: String, what: String) throws -> [UInt8] {
     do {
@@ -24,11 +32,10 @@ func readFile(_ path: String, what: String) throws -> [UInt8] {
 /// Writes a small file the user named, whole or not at all.
 func writeFile(_ path: String, _ text: String) throws {
     let target = FilePath(path)
-    let parent = target.removingLastComponent()
     guard let name = target.lastComponent?.string else {
         throw UsageError("cannot write \"\(path)\": it is no file name")
     }
-    let directory = try Directory(host: parent.isEmpty ? "." : parent)
+    let directory = try Directory(host: target.parent)
     try put(text.utf8, as: name, in: directory, mode: 0o644)
 }
 

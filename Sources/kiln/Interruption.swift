@@ -10,6 +10,21 @@ enum Interruption {
         case finished(Value)
         case failed(any Error)
         case interrupted
+
+        /// What the work gave.
+        ///
+        /// - Throws: What it threw; after an interruption, which is told here, the exit status of one.
+        var value: Value {
+            get throws {
+                switch self {
+                case .finished(let value): return value
+                case .failed(let error): throw error
+                case .interrupted:
+                    writeError("kiln: interrupted\n")
+                    throw ExitStatus.interrupted
+                }
+            }
+        }
     }
 
     /// Runs work that is cancelled by SIGINT, SIGTERM or SIGHUP, and waits until it has ended everything it started.

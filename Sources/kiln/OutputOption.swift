@@ -88,8 +88,13 @@ func parseSecret(_ text: String) throws -> (id: String, secret: Secret) {
     return (id, .environment(environment ?? id))
 }
 
+/// Reads `--ssh`, which may be given again; the last one of a name counts.
+func parseAgents(_ texts: [String]) throws -> [String: FilePath] {
+    Dictionary(try texts.map(parseAgent).map { ($0.id, $0.socket) }) { _, last in last }
+}
+
 /// Reads one `--ssh` value: `ID`, for the agent of the environment, or `ID=SOCKET`.
-func parseAgent(_ text: String) throws -> (id: String, socket: FilePath) {
+private func parseAgent(_ text: String) throws -> (id: String, socket: FilePath) {
     let (id, given) = keyAndValue(text)
     guard !id.isEmpty else { throw UsageError("cannot read --ssh \"\(text)\": expected ID or ID=SOCKET") }
     guard let path = given ?? environmentVariable("SSH_AUTH_SOCK"), !path.isEmpty else {

@@ -61,10 +61,9 @@ private func developerRuntime(
 private func commandProgram(_ path: FilePath, arguments: [String]) throws -> FrontendProgram {
     guard !arguments.isEmpty else { return try FrontendProgram(file: path) }
     let name = path.lastComponent?.string ?? path.string
-    let directory = path.removingLastComponent()
     return FrontendProgram(
         name: name,
-        content: .package(directory: directory.isEmpty ? "." : directory, arguments: [name] + arguments),
+        content: .package(directory: path.parent, arguments: [name] + arguments),
         runtime: .host
     )
 }

@@ -50,26 +50,22 @@ struct ProjectOptions: ParsableArguments {
     }
 
     /// Does work that needs the store and perhaps a network, until it ends or the user interrupts it.
-    func withService(_ work: @escaping @Sendable (FrontendService) async throws -> Void) async throws {
+    func withService<Value: Sendable>(
+        _ work: @escaping @Sendable (FrontendService) async throws -> Value
+    ) async throws -> Value {
         try await runWithService(state, work)
     }
 }
 
 /// Opens the state directory for some work, and leaves it whatever comes of that.
-func runWithService(
+func runWithService<Value: Sendable>(
     _ state: StateOptions,
-    _ work: @escaping @Sendable (FrontendService) async throws -> Void
-) async throws {
+    _ work: @escaping @Sendable (FrontendService) async throws -> Value
+) async throws -> Value {
     let service = try FrontendService(stateDirectory: FilePath(state.path))
     let outcome = await Interruption.run { try await work(service) }
     await service.close()
-    switch outcome {
-    case .finished: return
-    case .failed(let error): throw error
-    case .interrupted:
-        writeError("kiln: interrupted\n")
-        throw ExitStatus.interrupted
-    }
+    return try outcome.value
 }
 
 /// Says why nothing happens for a while.

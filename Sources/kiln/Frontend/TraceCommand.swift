@@ -26,17 +26,7 @@ struct FrontendTraceCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("As kiln build --target.", valueName: "name"))
     var target: String?
 
-    @Option(
-        name: .customLong("build-arg"),
-        help: ArgumentHelp("A build argument; without =VALUE the environment's.", valueName: "name[=value]")
-    )
-    var buildArguments: [String] = []
-
-    @Option(
-        name: .customLong("build-context"),
-        help: ArgumentHelp("A further context, as of kiln build.", valueName: "name=value")
-    )
-    var buildContexts: [String] = []
+    @OptionGroup var given: BuildInputOptions
 
     @Option(
         name: [.short, .customLong("output")],
@@ -50,15 +40,11 @@ struct FrontendTraceCommand: AsyncParsableCommand {
 
     func run() async throws {
         let path = FilePath(file)
-        let parent = path.removingLastComponent()
-        var request = BuildRequest(
-            context: .directory(context.map { FilePath($0) } ?? (parent.isEmpty ? "." : parent))
-        )
+        var request = BuildRequest(context: .directory(context.map { FilePath($0) } ?? path.parent))
         request.buildFile = .path(path)
         try choice.apply(to: &request)
         request.target = target
-        request.buildArguments = parseBuildArguments(buildArguments)
-        request.namedContexts = try dictionary(buildContexts, option: "--build-context")
+        try given.apply(to: &request)
         request.frontendTrace = FilePath(output)
         let engine = try await Engine(configuration: EngineConfiguration(stateDirectory: FilePath(state.path)))
         let outcome = await Interruption.run { [request] in try await engine.build(request) }

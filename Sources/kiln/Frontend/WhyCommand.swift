@@ -37,8 +37,7 @@ struct FrontendWhyCommand: ParsableCommand {
     func run() throws {
         let path = FilePath(file)
         let bytes = try readFile(file, what: "the build file")
-        let parent = path.removingLastComponent()
-        let project = try ProjectDirectory.find(from: parent.isEmpty ? "." : parent)
+        let project = try ProjectDirectory.find(from: path.parent)
         var bundled: [String: SemanticVersion] = [:]
         for (name, version) in Engine.bundledFrontends { bundled[name] = try SemanticVersion(parsing: version) }
         let resolver = FrontendResolver(

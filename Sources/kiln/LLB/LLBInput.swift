@@ -86,11 +86,7 @@ struct LLBInput: ParsableArguments {
     }
 
     private func converted(_ bytes: [UInt8]) async throws -> Definition {
-        var directory = context.map { FilePath($0) }
-        if directory == nil {
-            directory = file == "-" ? nil : FilePath(file).removingLastComponent()
-            if directory?.isEmpty == true { directory = "." }
-        }
+        let directory = context.map { FilePath($0) } ?? (file == "-" ? nil : FilePath(file).parent)
         var request = BuildRequest(context: directory.map { .directory($0) } ?? .empty)
         request.buildFile = .bytes(
             bytes,
@@ -99,10 +95,7 @@ struct LLBInput: ParsableArguments {
         request.frontend = frontend
         request.target = target
         request.platforms = try platform.map { [try Platform(parsing: $0)] } ?? []
-        for argument in buildArguments {
-            let (name, value) = keyAndValue(argument)
-            if let value = value ?? environmentVariable(name) { request.buildArguments[name] = value }
-        }
+        request.buildArguments = parseBuildArguments(buildArguments)
         return try await convert(request)
     }
 

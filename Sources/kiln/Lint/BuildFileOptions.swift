@@ -58,8 +58,7 @@ struct BuildFileOptions: ParsableArguments {
     /// - Parameter bytes: The file's content where it is none of this machine.
     func request(for file: String, bytes: [UInt8]? = nil) throws -> BuildRequest {
         let path = FilePath(file)
-        let parent = path.removingLastComponent()
-        let directory = context.map { FilePath($0) } ?? (bytes != nil || parent.isEmpty ? "." : parent)
+        let directory = context.map { FilePath($0) } ?? (bytes == nil ? path.parent : ".")
         var request = BuildRequest(context: .directory(directory))
         request.buildFile = bytes.map { .bytes($0, name: "Dockerfile") } ?? .path(path)
         try choice.apply(to: &request)
@@ -70,10 +69,9 @@ struct BuildFileOptions: ParsableArguments {
     ///
     /// - Returns: The highest exit status: 0 when nothing failed.
     func forEachFile(_ body: @escaping @Sendable (Engine, String) async throws -> Void) async throws -> Int32 {
-        let engine = try await Engine(configuration: EngineConfiguration(stateDirectory: FilePath(state.path)))
-        for notice in engine.notices { writeError("kiln: \(notice)\n") }
         let files = files
-        let outcome = await Interruption.run {
+        return try await withEngine(state) { engine in
+            for notice in engine.notices { writeError("kiln: \(notice)\n") }
             var status: Int32 = 0
             for file in files {
                 do {
@@ -84,14 +82,6 @@ struct BuildFileOptions: ParsableArguments {
                 }
             }
             return status
-        }
-        await engine.close()
-        switch outcome {
-        case .finished(let status): return status
-        case .failed(let error): throw ExitStatus.report(error)
-        case .interrupted:
-            writeError("kiln: interrupted\n")
-            throw ExitStatus.interrupted
         }
     }
 }

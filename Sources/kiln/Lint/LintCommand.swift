@@ -28,17 +28,7 @@ struct LintCommand: AsyncParsableCommand {
     @Option(help: "The stage to look at; all of them otherwise.")
     var target: String?
 
-    @Option(
-        name: .customLong("build-arg"),
-        help: ArgumentHelp("A build argument; without =VALUE the environment's.", valueName: "name[=value]")
-    )
-    var buildArguments: [String] = []
-
-    @Option(
-        name: .customLong("build-context"),
-        help: ArgumentHelp("A further context, as of kiln build.", valueName: "name=value")
-    )
-    var buildContexts: [String] = []
+    @OptionGroup var given: BuildInputOptions
 
     @Option(
         name: .customLong("platform"),
@@ -50,8 +40,8 @@ struct LintCommand: AsyncParsableCommand {
         let lint = FileLint(
             input: input,
             target: target,
-            buildArguments: parseBuildArguments(buildArguments),
-            namedContexts: try dictionary(buildContexts, option: "--build-context"),
+            buildArguments: given.arguments,
+            namedContexts: try given.contexts(),
             platforms: try platform.map { [try Platform(parsing: $0)] } ?? [],
             fixes: fix
         )

@@ -23,17 +23,7 @@ struct LockedBuildOptions: ParsableArguments {
     @Option(help: "The stage to build.")
     var target: String?
 
-    @Option(
-        name: .customLong("build-arg"),
-        help: ArgumentHelp("A build argument; without =VALUE the environment's.", valueName: "name[=value]")
-    )
-    var buildArguments: [String] = []
-
-    @Option(
-        name: .customLong("build-context"),
-        help: ArgumentHelp("A further context, as for kiln build.", valueName: "name=value")
-    )
-    var buildContexts: [String] = []
+    @OptionGroup var given: BuildInputOptions
 
     @Option(
         name: .customLong("platform"),
@@ -59,21 +49,8 @@ struct LockedBuildOptions: ParsableArguments {
         var base = BuildRequest(context: .directory(FilePath(path)))
         base.target = target
         base.platforms = platforms
-        for argument in buildArguments {
-            let (name, value) = keyAndValue(argument)
-            if let value = value ?? environmentVariable(name) { base.buildArguments[name] = value }
-        }
-        for context in buildContexts {
-            let (name, value) = keyAndValue(context)
-            guard let value, !name.isEmpty else {
-                throw UsageError("cannot read --build-context \"\(context)\": expected NAME=VALUE")
-            }
-            base.namedContexts[name] = value
-        }
-        for text in agents {
-            let (id, socket) = try parseAgent(text)
-            base.agents[id] = socket
-        }
+        try given.apply(to: &base)
+        base.agents = try parseAgents(agents)
         if files.isEmpty { return [base] }
         return files.map { file in
             var request = base
@@ -91,13 +68,7 @@ func withEngine<Value: Sendable>(
     let engine = try await Engine(configuration: EngineConfiguration(stateDirectory: FilePath(state.path)))
     let outcome = await Interruption.run { try await work(engine) }
     await engine.close()
-    switch outcome {
-    case .finished(let value): return value
-    case .failed(let error): throw error
-    case .interrupted:
-        writeError("kiln: interrupted\n")
-        throw ExitStatus.interrupted
-    }
+    return try outcome.value
 }
 
 /// How the sources of a lock change, one a line: `alpine:3.20 sha256:1a… → sha256:2b…`.

@@ -50,7 +50,7 @@ struct ProjectUpdateCommand: AsyncParsableCommand {
         let pinned = lock.sources.filter { keys.contains($0.key) }
         if !pinned.isEmpty {
             let platforms = project.project.imagePlatforms
-            let agents = Dictionary(try agents.map(parseAgent).map { ($0.id, $0.socket) }) { _, last in last }
+            let agents = try parseAgents(agents)
             let newest = try await withEngine(options.state) { engine in
                 try await engine.newestSources(pinned, platforms: platforms, agents: agents)
             }
@@ -96,17 +96,9 @@ struct ProjectUpdateCommand: AsyncParsableCommand {
         var request = LockRequest(offer: engineOffer())
         request.updating = names
         let wanted = request
-        let service = try FrontendService(stateDirectory: FilePath(options.state.path))
-        let outcome = await Interruption.run {
+        let (moved, changes) = try await options.withService { service in
             try await service.lock(project.project, old: lock, in: places, wanted)
         }
-        await service.close()
-        switch outcome {
-        case .finished(let (lock, changes)): return (lock, describe(changes))
-        case .failed(let error): throw error
-        case .interrupted:
-            writeError("kiln: interrupted\n")
-            throw ExitStatus.interrupted
-        }
+        return (moved, describe(changes))
     }
 }
