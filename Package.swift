@@ -148,7 +148,7 @@ let package = Package(
         // File trees: layers, union reading, writing, content hashes.
         library("Snapshots", ["Archives", "ContentStore", "LinuxSystem", "OCI", "PathPatterns", crypto]),
         // One sandboxed process: spec, launch, logs, teardown.
-        library("Sandbox", ["LinuxSystem", "OCI", crypto, system]),
+        library("Sandbox", ["LinuxSystem", "OCI", system]),
         // OCI distribution client.
         library(
             "Registry",

@@ -90,8 +90,13 @@ final class CacheDatabase: Sendable {
 
     private static func openWriter(_ path: String) throws -> DatabaseQueue {
         var configuration = configuration()
-        configuration.journalMode = .wal
         configuration.prepareDatabase { database in
+            // Not by `journalMode`: GRDB would write a table and drop it, with two syncs, so that a pool of connections
+            // finds a log. Our one reader is opened while the writer is.
+            let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL")
+            guard mode == "wal" else {
+                throw DatabaseError(message: "its file system allows no write-ahead log (mode \(mode ?? "unknown"))")
+            }
             // With a write-ahead log, a power cut may lose the last transactions and never the database.
             try database.execute(sql: "PRAGMA synchronous = NORMAL")
         }

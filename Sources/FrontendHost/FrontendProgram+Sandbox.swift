@@ -48,7 +48,7 @@ extension FrontendProgram {
         case .file(let path):
             let file = try Descriptor.open(host: path)
             guard try file.isScript else {
-                let libraries = try SharedLibraries(of: path).mounts
+                let libraries = try SharedLibraries(of: file, at: path).mounts
                 return .frontend(executable: file, arguments: [name], libraries: libraries)
             }
             guard case .host = runtime else { throw Unfit(description: Self.scriptWithoutRuntime(path.string)) }

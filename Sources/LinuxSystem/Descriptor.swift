@@ -59,6 +59,16 @@ package final class Descriptor: Sendable {
         return Descriptor(owning: try check(number, "create", "a memory file"))
     }
 
+    /// The same file, seen through a mount of its own that nobody else has: who reaches it by this descriptor, and be it
+    /// the program that runs from it by `/proc/self/exe`, cannot write to it.
+    ///
+    /// Good for running and for opening by `/proc`, not for reading itself. Source: open_tree(2), mount_setattr(2).
+    ///
+    /// - Throws: `EPERM` without CAP_SYS_ADMIN.
+    package func readOnlyMount() throws(SystemCallError) -> Descriptor {
+        Descriptor(owning: try check(cl_read_only_mount(number), "make a read-only mount of", "a file"))
+    }
+
     /// A second descriptor of the same open file.
     package func duplicate() throws(SystemCallError) -> Descriptor {
         let copy = fcntl(number, F_DUPFD_CLOEXEC, 3)

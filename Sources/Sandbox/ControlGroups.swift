@@ -61,8 +61,10 @@ final class ControlGroups: Sendable {
         if cpu != nil { controllers.insert("cpu") }
         self.controllers = controllers
 
-        let confinedGroup = Self.child("confined", of: unified, controllers: controllers)
-        let openGroup = Self.child("open", of: unified, controllers: controllers)
+        // Beside version 1 the unified hierarchy has no controllers to hand down.
+        let handedDown = mounts.isUnified ? controllers : []
+        let confinedGroup = Self.child("confined", of: unified, controllers: handedDown)
+        let openGroup = Self.child("open", of: unified, controllers: handedDown)
         var joined: [Descriptor] = []
         if let confinedGroup, Self.attachDeviceProgram(confinedGroup) {
             deviceControl = .program
@@ -242,12 +244,12 @@ struct ControlGroupMounts {
 
     /// Limits above us hold for sandboxes as well, so groups of version 1 are made beneath our own.
     private mutating func add(_ controller: String, at path: String, own: String) {
-        let directory = try? Directory(host: FilePath(path + own))
+        func directory() -> Directory? { try? Directory(host: FilePath(path + own)) }
         switch controller {
-        case "memory": memory = directory
-        case "pids": pids = directory
-        case "cpu": cpu = directory
-        case "devices": devices = directory
+        case "memory": memory = directory()
+        case "pids": pids = directory()
+        case "cpu": cpu = directory()
+        case "devices": devices = directory()
         default: break
         }
     }

@@ -10,7 +10,8 @@ struct ELFImage {
 
     private static let headerCountMax = 128
     private static let dynamicByteLimit = 1 << 20
-    private static let stringByteLimit = 16 << 20
+    /// Of one name with its zero, or of one list of search paths.
+    private static let stringByteLimit: UInt64 = 4096
 
     /// Path of the loader; `nil` for a static program or a library.
     private(set) var interpreter: String?
@@ -79,34 +80,33 @@ struct ELFImage {
         }
         guard let address = entries.first(where: { $0.tag == 5 })?.value else { return }
         guard
-            let length = entries.first(where: { $0.tag == 10 })?.value.intIfAtMost(
-                Self.stringByteLimit
-            ),
+            let length = entries.first(where: { $0.tag == 10 })?.value,
             let load = segments.first(where: {
                 $0.type == 1 && address >= $0.address && address - $0.address < $0.fileSize
             })
         else { throw Malformed() }
         let (offset, overflow) = load.offset.addingReportingOverflow(address - load.address)
         if overflow { throw Malformed() }
-        let strings = try Self.read(file, at: offset, count: length)
+        // One by one: beside these few names the table holds those of every symbol.
+        func string(at place: UInt64) throws -> String {
+            guard place < length else { throw Malformed() }
+            let (start, overflow) = offset.addingReportingOverflow(place)
+            if overflow { throw Malformed() }
+            let bytes = try Self.read(file, at: start, count: Int(min(length - place, Self.stringByteLimit)))
+            guard let end = bytes.firstIndex(of: 0) else { throw Malformed() }
+            return String(decoding: bytes[..<end], as: UTF8.self)
+        }
         for entry in entries where entry.tag == 1 {
-            needed.append(try Self.string(in: strings, at: entry.value))
+            needed.append(try string(at: entry.value))
         }
         // DT_RUNPATH, and DT_RPATH of older linkers.
         for entry in entries where entry.tag == 29 || entry.tag == 15 {
-            searchPaths += try Self.string(in: strings, at: entry.value).split(separator: ":").map(
-                String.init
-            )
+            searchPaths += try string(at: entry.value).split(separator: ":").map(String.init)
         }
         // A name with a slash would be a path of the builder's machine.
         if needed.contains(where: { $0.isEmpty || $0.utf8.contains(UInt8(ascii: "/")) }) {
             throw Malformed()
         }
-    }
-
-    private static func string(in strings: [UInt8], at offset: UInt64) throws -> String {
-        guard let start = Int(exactly: offset), start < strings.count else { throw Malformed() }
-        return String(decoding: strings[start...].prefix { $0 != 0 }, as: UTF8.self)
     }
 
     private static func read(_ file: Descriptor, at offset: UInt64, count: Int) throws -> [UInt8] {
@@ -117,12 +117,6 @@ struct ELFImage {
         }
         if read != count { throw Malformed() }
         return bytes
-    }
-}
-
-extension UInt64 {
-    fileprivate func intIfAtMost(_ limit: Int) -> Int? {
-        Int(exactly: self).flatMap { $0 <= limit ? $0 : nil }
     }
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import FoundationEssentials
 internal import Glibc
 internal import LinuxSystem
+internal import SystemPackage
 
 /// What this host offers sandboxes: tried, not guessed, when the engine starts.
-package struct HostCapabilities: Sendable, Hashable {
+package struct HostCapabilities: Sendable, Hashable, Codable {
     /// Who keeps a sandbox that may make device nodes from opening them.
-    package enum DeviceControl: Sendable, Hashable {
+    package enum DeviceControl: String, Sendable, Codable {
         /// A control group, as with other engines.
         case controlGroup
         /// Mount flags: devices work only in the sandbox's `/dev`, so nodes a step makes elsewhere cannot be opened.
@@ -68,26 +70,30 @@ package struct HostCapabilities: Sendable, Hashable {
     /// Whether build steps can be run at all.
     package var canRunSteps: Bool { hasNamespaces && hasFilters }
 
-    /// Tries everything out, or takes what was found some minutes ago.
+    /// What was found in these circumstances in the last ten minutes, else what is found now.
     ///
-    /// Blocks for some milliseconds.
-    ///
-    /// - Parameter scratch: A directory of the file system that will hold layers.
-    init(
-        launcher: LauncherExecutable,
-        groups: ControlGroups,
-        scratch: Directory
-    ) throws(SandboxError) {
-        let probe: Probe
-        do {
-            probe = try Probe.remembered(launcher: launcher, scratch: scratch)
-        } catch {
-            throw SandboxError(
-                .unavailable,
-                "cannot find out what this host offers: \(error)",
-                cause: error
-            )
+    /// Blocks, for some 10 ms when everything has to be tried out. What an administrator changes shows after ten minutes,
+    /// or when anything a kernel tells about us has changed.
+    static func current(_ tools: LaunchTools) throws(SandboxError) -> HostCapabilities {
+        let circumstances = Memory.circumstances(of: tools.launcher)
+        if let memory = Memory.read(from: tools.cache), memory.circumstances == circumstances {
+            return memory.capabilities
         }
+        let (executable, _, groups) = try tools.prepared()
+        do {
+            let capabilities = HostCapabilities(
+                probe: try Probe.run(launcher: executable, scratch: tools.cache),
+                groups: groups
+            )
+            // Only a help: where it cannot be written, the next start tries again.
+            try? Memory(circumstances: circumstances, capabilities: capabilities).write(to: tools.cache)
+            return capabilities
+        } catch {
+            throw SandboxError(.unavailable, "cannot find out what this host offers: \(error)", cause: error)
+        }
+    }
+
+    private init(probe: Probe, groups: ControlGroups) {
         isMachineRoot = geteuid() == 0 && !probe.nested
         hasManyUsers = probe.manyUsers
         hasNamespaces = probe.namespaces
@@ -99,5 +105,53 @@ package struct HostCapabilities: Sendable, Hashable {
         limitsMemory = groups.controllers.contains("memory")
         limitsProcesses = groups.controllers.contains("pids")
         limitsProcessor = groups.controllers.contains("cpu")
+    }
+}
+
+/// What was found, on disk.
+private struct Memory: Codable {
+    private static let name = "probe.json"
+    private static let byteLimit = 1 << 16
+    private static let ageLimitSeconds: Int64 = 600
+
+    var circumstances: [String]
+    var capabilities: HostCapabilities
+
+    /// Who asks whom: this boot of the kernel, our user, namespaces, control groups, capabilities and filters, and the
+    /// launcher.
+    static func circumstances(of launcher: LauncherFile) -> [String] {
+        [
+            launcher.identity, kernelText("/proc/sys/kernel/random/boot_id"), "\(geteuid())",
+            kernelLink("user"), kernelLink("mnt"), kernelText("/proc/self/cgroup"),
+            kernelText("/proc/self/status").split(separator: "\n")
+                .filter { $0.hasPrefix("Cap") || $0.hasPrefix("Seccomp") || $0.hasPrefix("NoNewPrivs") }
+                .joined(separator: " "),
+        ]
+    }
+
+    private static func kernelText(_ path: String) -> String {
+        let bytes = try? Descriptor.open(host: .init(path)).readToEnd(byteLimit: 1 << 16)
+        return String(decoding: bytes ?? [], as: UTF8.self)
+    }
+
+    private static func kernelLink(_ namespace: String) -> String {
+        (try? Directory(host: "/proc/self/ns").readLink(name: namespace)) ?? ""
+    }
+
+    /// - Returns: `nil` when there is none, it is old, or it cannot be read.
+    static func read(from directory: Directory) -> Memory? {
+        guard let file = try? directory.open(name, scope: .noSymlinks),
+            let written = try? file.status().modified.seconds,
+            let bytes = try? file.readToEnd(byteLimit: byteLimit)
+        else { return nil }
+        let age = Int64(time(nil)) - written
+        guard (0..<ageLimitSeconds).contains(age) else { return nil }
+        return try? JSONDecoder().decode(Memory.self, from: Data(bytes))
+    }
+
+    func write(to directory: Directory) throws {
+        let temporary = ".\(Self.name).\(randomToken(count: 8))"
+        try directory.createFile(temporary, mode: 0o600).write(JSONEncoder().encode(self))
+        try directory.rename(temporary, to: directory, Self.name, replacing: true)
     }
 }

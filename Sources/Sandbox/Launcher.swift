@@ -10,13 +10,11 @@ package import SystemPackage
 package final class Launcher: Sendable {
     /// What this host offers.
     package let capabilities: HostCapabilities
-    private let executable: LauncherExecutable
-    private let filters: SystemCallFilters
-    private let groups: ControlGroups
+    private let tools: LaunchTools
 
-    /// Finds the launcher, prepares the system call filters and tries out what the host offers.
+    /// Finds the launcher, and tries out what the host offers or takes what was found some minutes ago.
     ///
-    /// Blocks, for some 5 ms, and 30 ms the first time.
+    /// Blocks, for less than a millisecond, and 30 ms the first time. What only launches need is prepared at the first.
     ///
     /// - Parameters:
     ///   - cache: A directory on the file system of the layers: holds compiled filters, and is scratch for trials.
@@ -24,10 +22,8 @@ package final class Launcher: Sendable {
     ///     running program.
     /// - Throws: ``SandboxError`` with `unavailable`.
     package init(cache: Directory, executable path: FilePath? = nil) throws(SandboxError) {
-        executable = try LauncherExecutable(path: path)
-        filters = try SystemCallFilters(launcher: executable, cache: cache)
-        groups = ControlGroups()
-        capabilities = try HostCapabilities(launcher: executable, groups: groups, scratch: cache)
+        tools = LaunchTools(launcher: try LauncherFile(path: path), cache: cache)
+        capabilities = try HostCapabilities.current(tools)
     }
 
     /// Runs a process to its end and hands over all it writes.
@@ -121,6 +117,7 @@ package final class Launcher: Sendable {
         sink: @escaping Supervision.Sink
     ) throws -> Supervision {
         let id = randomToken()
+        let (executable, filters, groups) = try tools.prepared()
         var passed = PassedDescriptors()
         let document = try LaunchDocument(
             spec,
@@ -147,7 +144,7 @@ package final class Launcher: Sendable {
             liveness: liveness.write,
             outputs: outputs,
             sink: sink,
-            finish: { [groups] in groups.removeLeftovers(id: id) }
+            finish: { groups.removeLeftovers(id: id) }
         )
     }
 }

@@ -24,10 +24,10 @@ package enum RootlessEngine {
         arguments: [String] = CommandLine.arguments,
         launcher: FilePath? = nil
     ) throws(SandboxError) -> Never {
-        let path = launcher ?? LauncherExecutable.standardPath
+        let path = launcher ?? LauncherFile.standardPath
         unsafe setenv(mark, "1", 1)
         let command =
-            [path.string, "--enter-userns", "--", LauncherExecutable.runningProgram.string]
+            [path.string, "--enter-userns", "--", LauncherFile.runningProgram.string]
             + arguments.dropFirst()
         do {
             try replaceProcess(by: path, arguments: command)

@@ -9,7 +9,6 @@ package import SystemPackage
 /// The files are found as the dynamic loader finds them, without running anything: `DT_RUNPATH`, `DT_RPATH`, then the
 /// directories of this machine. What a program loads later by itself (`dlopen`) is not seen.
 package struct SharedLibraries: Sendable {
-    private static let fileByteLimit = 512 << 20
     private static let libraryCountMax = 200
     private static let systemDirectories = [
         "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu",
@@ -23,7 +22,7 @@ package struct SharedLibraries: Sendable {
     /// - Parameter program: An ELF executable of this host.
     /// - Throws: ``SandboxError`` with `invalidSpec` when it is none, or when a library is not found.
     package init(of program: FilePath) throws(SandboxError) {
-        try self.init(Self.read(program), program)
+        try self.init(of: try Self.open(program), at: program)
     }
 
     /// - Parameters:
@@ -31,12 +30,9 @@ package struct SharedLibraries: Sendable {
     ///   - program: Where it stands, for `$ORIGIN` and messages.
     /// - Throws: As ``init(of:)``.
     package init(of file: Descriptor, at program: FilePath) throws(SandboxError) {
-        try self.init(Self.read(file, program), program)
-    }
-
-    private init(_ image: ELFImage, _ program: FilePath) throws(SandboxError) {
+        let image = try Self.read(file, program)
         guard let loader = image.interpreter else { return }
-        try add(FilePath(loader), at: loader)
+        add(try Self.open(FilePath(loader)), at: loader)
         var seen: Set<String> = [FilePath(loader).lastComponent?.string ?? ""]
         var queue = [
             (image: image, directory: program.removingLastComponent(), inherited: [String]())
@@ -45,35 +41,22 @@ package struct SharedLibraries: Sendable {
             let own = next.image.searchPaths.map { Self.expand($0, origin: next.directory) }
             let directories = own + next.inherited + Self.systemDirectories
             for name in next.image.needed where seen.insert(name).inserted {
-                let path = try Self.find(name, in: directories, neededBy: program)
+                let (library, path) = try Self.find(name, in: directories, neededBy: program)
                 // The loader finds everything in its own default directory, whatever the run paths say.
-                try add(path, at: Self.defaultDirectory(for: image) + "/" + name)
+                add(library, at: Self.defaultDirectory(for: image) + "/" + name)
                 if mounts.count > Self.libraryCountMax {
                     throw SandboxError(
                         .invalidSpec,
                         "cannot show \(program): it needs more than \(Self.libraryCountMax) libraries"
                     )
                 }
-                queue.append(
-                    (try Self.read(path), path.removingLastComponent(), next.inherited + own)
-                )
+                queue.append((try Self.read(library, path), path.removingLastComponent(), next.inherited + own))
             }
         }
     }
 
-    private mutating func add(_ path: FilePath, at target: String) throws(SandboxError) {
-        do {
-            mounts.append(
-                .init(
-                    .bind(try Descriptor.open(host: path)),
-                    at: target,
-                    isReadOnly: true,
-                    allowsPrivileges: false
-                )
-            )
-        } catch {
-            throw SandboxError(.unavailable, error.description, cause: error)
-        }
+    private mutating func add(_ file: Descriptor, at target: String) {
+        mounts.append(.init(.bind(file), at: target, isReadOnly: true, allowsPrivileges: false))
     }
 
     private static func defaultDirectory(for image: ELFImage) -> String {
@@ -88,10 +71,12 @@ package struct SharedLibraries: Sendable {
         _ name: String,
         in directories: [String],
         neededBy program: FilePath
-    ) throws(SandboxError) -> FilePath {
+    ) throws(SandboxError) -> (Descriptor, FilePath) {
         for directory in directories {
             let path = FilePath(directory).appending(name)
-            if (try? Descriptor.open(host: path).status().isRegular) == true { return path }
+            if let file = try? Descriptor.open(host: path), (try? file.status().isRegular) == true {
+                return (file, path)
+            }
         }
         throw SandboxError(
             .invalidSpec,
@@ -99,14 +84,12 @@ package struct SharedLibraries: Sendable {
         )
     }
 
-    private static func read(_ path: FilePath) throws(SandboxError) -> ELFImage {
-        let file: Descriptor
+    private static func open(_ path: FilePath) throws(SandboxError) -> Descriptor {
         do {
-            file = try Descriptor.open(host: path)
+            return try Descriptor.open(host: path)
         } catch {
             throw SandboxError(.unavailable, error.description, cause: error)
         }
-        return try read(file, path)
     }
 
     private static func read(_ file: Descriptor, _ path: FilePath) throws(SandboxError) -> ELFImage {

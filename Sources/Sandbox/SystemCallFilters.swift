@@ -6,7 +6,7 @@ internal import LinuxSystem
 /// The compiled system call filters, one a profile.
 ///
 /// Compiling takes libseccomp some 7 ms and loading 0.1 ms, so it is done once and kept on disk: by launcher (which holds
-/// the rules and the library) and kernel.
+/// the rules and the library) and kernel. What older launchers left there is a few kilobytes each, and stays.
 struct SystemCallFilters: Sendable {
     private static let byteLimit = 1 << 20
     private static let profiles: [SandboxSpec.Profile] = [.step, .frontend]
@@ -18,7 +18,7 @@ struct SystemCallFilters: Sendable {
         var filters: [SandboxSpec.Profile: Descriptor] = [:]
         for profile in Self.profiles {
             let name =
-                "seccomp-\(profile.rawValue)-\(launcher.digest.prefix(16))-\(Self.kernelRelease).bpf"
+                "seccomp-\(profile.rawValue)-\(launcher.identity.prefix(16))-\(Self.kernelRelease).bpf"
             do {
                 let bytes =
                     try Self.cached(name, in: cache)

@@ -60,7 +60,8 @@ _Noreturn static void run_inside(struct launch_spec *spec, int socket, bool has_
     if (!control_receive(socket, &message) || message.kind != CONTROL_GO) _exit(SETUP_FAILED);
     groups_enter();
     if (has_user_namespace) become_namespace_root();
-    struct stub_policy policy = {socket, spec->remove_stub_parents};
+    // The root of a frontend is memory of its own and all else there is read-only: nothing stays to be removed.
+    struct stub_policy policy = {spec->profile == PROFILE_FRONTEND ? -1 : socket, spec->remove_stub_parents};
     umask(022);
     open_filesystems(spec);
     enter_root(spec);

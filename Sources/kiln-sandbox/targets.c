@@ -51,7 +51,7 @@ static int make(int parent, const char *name, bool is_directory, bool report, co
         if (fd < 0) return -errno;
         close(fd);
     }
-    if (report) remember(parent, name, is_directory, &before, policy->socket);
+    if (report && policy->socket >= 0) remember(parent, name, is_directory, &before, policy->socket);
     return 0;
 }
 

@@ -22,7 +22,7 @@ let allowedImports: [String: Set<String>] = [
     "Snapshots": [
         "Archives", "ContentStore", "Crypto", "LinuxSystem", "OCI", "PathPatterns", "SystemPackage",
     ],
-    "Sandbox": ["Crypto", "LinuxSystem", "OCI", "SystemPackage"],
+    "Sandbox": ["LinuxSystem", "OCI", "SystemPackage"],
     "Registry": [
         "AsyncHTTPClient", "ContentStore", "LinuxSystem", "NIOCore", "NIOHTTP1", "NIOPosix", "NIOSSL",
         "OCI", "SystemPackage",

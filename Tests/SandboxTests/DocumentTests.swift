@@ -17,7 +17,7 @@ struct DocumentTests {
 
     /// What the launcher says of a document, without anything passed to it.
     private func answer(_ document: String) throws -> String {
-        let launcher = try LauncherExecutable(path: Fixture.shared.get().launcherPath)
+        let launcher = try LauncherExecutable(try LauncherFile(path: Fixture.shared.get().launcherPath))
         let file = try Descriptor.memory("spec")
         try file.write(document.utf8)
         let (read, process) = try start(launcher, file)

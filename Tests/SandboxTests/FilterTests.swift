@@ -15,7 +15,7 @@ struct FilterTests {
     private static let notImplemented = FilterAnswer.error(38)
 
     private func filter(_ profile: String) throws -> FilterProgram {
-        let launcher = try LauncherExecutable(path: Fixture.shared.get().launcherPath)
+        let launcher = try LauncherExecutable(try LauncherFile(path: Fixture.shared.get().launcherPath))
         return FilterProgram(try #require(try launcher.answer(to: ["--compile-seccomp", profile])))
     }
 
@@ -93,7 +93,7 @@ struct FilterTests {
     }
 
     @Test func `knows only its own profiles`() throws {
-        let launcher = try LauncherExecutable(path: Fixture.shared.get().launcherPath)
+        let launcher = try LauncherExecutable(try LauncherFile(path: Fixture.shared.get().launcherPath))
         #expect(try launcher.answer(to: ["--compile-seccomp", "../../etc/passwd"]) == nil)
     }
 }

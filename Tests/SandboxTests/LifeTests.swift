@@ -285,7 +285,7 @@ extension Scratch {
         _ spec: SandboxSpec,
         _ body: (ChildProcess) throws -> ChildProcess
     ) throws {
-        let executable = try LauncherExecutable(path: fixture.launcherPath)
+        let executable = try LauncherExecutable(try LauncherFile(path: fixture.launcherPath))
         let filters = try SystemCallFilters(
             launcher: executable,
             cache: try fixture.directory.makeDirectories("cache")

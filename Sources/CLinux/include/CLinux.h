@@ -54,6 +54,7 @@ int cl_utimensat(int dirfd, const char *path, int64_t sec, int64_t nsec); // no-
 int cl_fchmodat_nofollow(int dirfd, const char *path, uint32_t mode);
 int cl_memfd_create(const char *name, int sealable);
 int cl_memfd_seal(int fd);
+int cl_read_only_mount(int fd); // the same file or directory by a mount of its own, detached and read-only
 int cl_pipe2(int fds[_Nonnull 2], int flags);
 int cl_syncfs(int fd);
 int cl_flock(int fd, int exclusive, int nonblocking); // OFD lock on the whole file
