@@ -48,6 +48,9 @@ public struct BuildRequest: Sendable {
     public var isLocked = false
     /// Whether the same counts where the project has a `kiln.lock`, as it should wherever nobody is there to update one.
     public var holdsToStandingLock = false
+    /// Whether somebody is there to be asked: where the project says so, the build then throws ``UnlistedFrontend`` for a
+    /// frontend that it does not list.
+    public var canAsk = false
     /// Whether nothing may be asked over a network.
     public var isOffline = false
     /// Whether a deterministic frontend whose answers would all be the same again is not started.
@@ -85,7 +88,7 @@ public struct BuildRequest: Sendable {
     public init(context: Context) { self.context = context }
 
     /// The directory it starts from: that of the context, else where this process stands.
-    var directory: FilePath {
+    public var directory: FilePath {
         if case .directory(let path) = context { return path }
         return "."
     }

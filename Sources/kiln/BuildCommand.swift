@@ -167,10 +167,8 @@ struct BuildCommand: AsyncParsableCommand {
         let engine = try await Engine(
             configuration: EngineConfiguration(stateDirectory: FilePath(state.path))
         )
-        let display = ProgressDisplay(mode: quiet ? .quiet : progress)
-        for notice in engine.notices { display.notice(notice) }
         if let question = call.question {
-            let outcome = await Interruption.run {
+            let (outcome, display) = await carryOut(request, engine) { display in
                 try await engine.describe(request, question) { event in display.show(event) }
             }
             await engine.close()
@@ -179,13 +177,34 @@ struct BuildCommand: AsyncParsableCommand {
                 if !description.isClean { throw ExitStatus(code: 1) }
             }
         } else {
-            let outcome = await Interruption.run {
+            let (outcome, display) = await carryOut(request, engine) { display in
                 try await engine.build(request) { event in display.show(event) }
             }
             await engine.close()
             try conclude(outcome, display) { response in
                 guard call.subrequest == nil else { return try answer(response, isJSON: call.isJSON) }
                 try report(response)
+            }
+        }
+    }
+
+    /// Does the work, and does it anew after each frontend that it lacked and that the user agreed to add.
+    private func carryOut<Value: Sendable>(
+        _ request: BuildRequest,
+        _ engine: Engine,
+        _ work: @escaping @Sendable (ProgressDisplay) async throws -> Value
+    ) async -> (Interruption.Outcome<Value>, ProgressDisplay) {
+        let consent = FrontendConsent(directory: request.directory, isOffline: request.isOffline, state: state)
+        while true {
+            let display = ProgressDisplay(mode: quiet ? .quiet : progress)
+            for notice in engine.notices { display.notice(notice) }
+            let outcome = await Interruption.run { try await work(display) }
+            guard case .failed(let error as UnlistedFrontend) = outcome else { return (outcome, display) }
+            display.pause()
+            do {
+                try await consent.obtain(error)
+            } catch {
+                return (.failed(error), display)
             }
         }
     }
@@ -244,6 +263,7 @@ extension BuildCommand {
         }
         try choice.apply(to: &request)
         request.reusesFrontendResults = !startsFrontend
+        request.canAsk = FrontendConsent.isPossible && !quiet && progress != .quiet && progress != .rawjson
         request.frontendTrace = frontendTrace.map { FilePath($0) }
         request.target = target
         try given.apply(to: &request)

@@ -29,7 +29,7 @@ enum Interruption {
 
     /// Runs work that is cancelled by SIGINT, SIGTERM or SIGHUP, and waits until it has ended everything it started.
     ///
-    /// A second signal ends the process at once; sandboxes die with it.
+    /// A second signal ends the process at once, as any does afterwards; sandboxes die with it.
     static func run<Value: Sendable>(
         _ work: @escaping @Sendable () async throws -> Value
     ) async -> Outcome<Value> {
@@ -47,7 +47,10 @@ enum Interruption {
                 source.resume()
                 return source
             }
-            defer { for source in sources { source.cancel() } }
+            defer {
+                for source in sources { source.cancel() }
+                for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_DFL) }
+            }
             switch await task.result {
             case .success(let value): return .finished(value)
             case .failure(let error):

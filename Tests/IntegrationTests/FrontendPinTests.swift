@@ -367,6 +367,43 @@ struct FrontendPinTests {
         #expect(try await fixture.failure(project).contains("F202"))
     }
 
+    @Test func `where a project says ask, a terminal is asked, and only a yes adds the frontend`() async throws {
+        let fixture = try await Fixture()
+        let name = "\(fixture.registry.host)/acme/greet"
+        let text = """
+            version = 1
+            [policy]
+            unlisted = "ask"
+            [grant."\(name)"]
+            host-runtime = true
+
+            """
+        try fixture.workspace.write("asking/kiln.toml", text)
+        try fixture.workspace.write("asking/Dockerfile", "# syntax=\(name):1\nhello\n")
+        let project = fixture.workspace.path("asking")
+        func build(answering answer: String) async throws -> CommandResult {
+            let words = [fixture.kiln.program] + fixture.buildArguments(project, "out")
+            // The pipe's end closes the terminal: the answer lies there long before it is asked for.
+            let command = "echo \(answer) | script -qec '\(words.joined(separator: " "))' /dev/null"
+            return try await Command("/bin/sh", ["-c", command], environment: ["KILN_STATE_DIR=\(fixture.state)"])
+                .result()
+        }
+        // Without a terminal there is nobody to ask.
+        #expect(try await fixture.failure(project).contains("F202 Dockerfile:1"))
+        let refused = try await build(answering: "n")
+        #expect(refused.status == 1 && refused.outputText.contains("F202 Dockerfile:1"), "\(refused.outputText)")
+        #expect(refused.outputText.contains("acme/greet 1.0.0, sha256:"), "\(refused.outputText)")
+        #expect(try fixture.workspace.read("asking/kiln.toml") == text)
+        #expect(!fixture.workspace.exists("asking/kiln.lock") && !fixture.workspace.exists("out"))
+
+        let agreed = try await build(answering: "y")
+        #expect(agreed.status == 0, "\(agreed.outputText)")
+        #expect(try fixture.workspace.read("out/greeting") == "1.0.0")
+        // From then on it is the project's, and nobody is asked any more.
+        #expect(try fixture.workspace.read("asking/kiln.lock").contains(name))
+        #expect(try await fixture.build(project, "--locked") == "1.0.0")
+    }
+
     @Test func `an install that is killed leaves nothing half done, and the next one is whole`() async throws {
         let fixture = try await Fixture()
         let size = 12 << 20

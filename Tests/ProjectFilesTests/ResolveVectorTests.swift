@@ -80,7 +80,7 @@ struct ResolveVectorTests {
         }
         #expect(resolution.commandLine == expected.string("commandLine"))
         #expect(resolution.channel == expected.string("channel"))
-        #expect(resolution.needsConsent == (expected["consent"]?.value == .boolean(true)))
+        #expect((resolution.refusal != nil) == (expected["consent"]?.value == .boolean(true)))
         #expect(resolution.warnings == expected["warnings"].flatMap { Vectors.Case.strings($0.value) } ?? [])
         #expect(resolution.grant == grant(expected["grant"]))
     }

@@ -40,7 +40,8 @@ struct FrontendChooser: Sendable {
             lock: project?.lock,
             localOverrides: project?.overrides,
             bundled: BundledFrontends.versions,
-            isLocked: inputs.isLocked
+            isLocked: inputs.isLocked,
+            canAsk: request.canAsk
         )
         var overrides: [FrontendName: String] = [:]
         for (name, path) in request.frontendOverrides { overrides[try FrontendName(parsing: name)] = path }
@@ -74,6 +75,9 @@ struct FrontendChooser: Sendable {
                 "\(FrontendResolver.depthMax) frontends stand inside each other, which is the limit"
             )
         }
+        // In the middle of a build nobody is asked: whoever calls gets the refusal.
+        var resolver = resolver
+        resolver.canAsk = false
         return try await select(
             resolver.resolveNested(name, callers: callers, allowed: allowed, overrides: overrides),
             isFromOption: false
@@ -100,7 +104,7 @@ struct FrontendChooser: Sendable {
             let path = isFromCommandLine ? FilePath(path) : projectPath(path)
             return try await develop(path, as: name, resolution)
         case .unlisted(let reference):
-            let (locked, package) = try await fetch(unlisted: reference)
+            let (locked, package) = try await fetch(unlisted: reference, resolution.refusal)
             return try await select(package, as: locked.name, grant: locked.grant, resolution)
         }
     }
@@ -128,7 +132,13 @@ struct FrontendChooser: Sendable {
     /// A frontend that no project lists, as its registry has it now; nothing is granted to it.
     ///
     /// Its name says the registry: the resolver refuses others.
-    private func fetch(unlisted reference: SyntaxReference) async throws -> (LockedFrontend, FrontendPackage) {
+    ///
+    /// - Parameter refusal: Where somebody must agree first, what to say to who does not; then nothing is fetched.
+    private func fetch(
+        unlisted reference: SyntaxReference,
+        _ refusal: ProjectError?
+    ) async throws -> (LockedFrontend, FrontendPackage) {
+        if let refusal, reference.name == nil { throw refusal }
         let configuration = ProjectDirectory.userConfiguration(environment: Environment.value(of:))
         let places = try await blocking { [request, project] in
             try project?.places(configuration: configuration, isOffline: request.isOffline)
@@ -139,6 +149,7 @@ struct FrontendChooser: Sendable {
                 )
         }
         let locked = try await services.packages.resolve(unlisted: reference, in: places)
+        if let refusal { throw UnlistedFrontend(reference, locked, refusal: refusal) }
         let (events, step) = (events, "[internal] load frontend \(reference.text)")
         events.notice(
             step,

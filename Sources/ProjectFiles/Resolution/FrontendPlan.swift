@@ -86,8 +86,8 @@ package struct FrontendResolution: Sendable, Hashable {
     package var channel: String?
     /// Sentences for whoever builds.
     package var warnings: [String] = []
-    /// Whether whoever builds must agree first: the policy is `ask`.
-    package var needsConsent = false
+    /// What to say to whoever builds and does not agree, where the policy is `ask`; `nil` when nobody needs to agree.
+    package var refusal: ProjectError?
     /// How it came to this, a line each; `kiln frontend why` prints them.
     package var steps: [String] = []
 }

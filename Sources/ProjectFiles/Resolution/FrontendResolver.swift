@@ -179,7 +179,7 @@ package struct FrontendResolver: Sendable {
             }
             return FrontendResolution(
                 plan: .unlisted(wanted.reference),
-                needsConsent: policy == .ask,
+                refusal: policy == .ask ? .imageFrontend(wanted.place, wanted.reference.text) : nil,
                 steps: steps + ["not listed; policy \(policy.rawValue)"]
             )
         case .name(let written, let tag, let digest):
@@ -279,16 +279,15 @@ package struct FrontendResolver: Sendable {
         if named.name.isReserved, named.digest == nil {
             throw ProjectError.notBundled(named.place, named.name, Array(bundled.keys))
         }
-        guard policy == .allow || policy == .ask && canAsk, !isLocked, !named.name.isReserved else {
-            throw ProjectError.unlisted(named.place, named.name.text, tag: named.tag, isBundled: false)
-        }
+        let refusal = ProjectError.unlisted(named.place, named.name.text, tag: named.tag, isBundled: false)
+        guard policy == .allow || policy == .ask && canAsk, !isLocked, !named.name.isReserved else { throw refusal }
         // Only a name that says its registry can be asked for: anybody may publish under any other.
         guard named.name.hasRegistry else {
             throw ProjectError.unknownName(named.place, named.text, tag: named.tag, named.name)
         }
         return FrontendResolution(
             plan: .unlisted(named.wanted.reference),
-            needsConsent: policy == .ask,
+            refusal: policy == .ask ? refusal : nil,
             steps: named.steps + ["not listed; policy \(policy.rawValue)"]
         )
     }

@@ -40,15 +40,64 @@ struct FrontendAddCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (name, constraint) = try parseFrontend(frontend)
-        let package = try package.map { try parseFrontend($0).name }
-        let found = try ProjectDirectory.find(from: FilePath(options.directory))
-        let root = found?.root ?? FilePath(options.directory)
+        let addition = try FrontendAddition(
+            name,
+            constraint: constraint,
+            source: source,
+            package: try package.map { try parseFrontend($0).name },
+            to: FilePath(options.directory),
+            isOffline: offline
+        )
+        let report = try await options.withService { try await addition.carryOut($0) }
+        writeOutput(report.changes)
+        writeError(report.advice)
+    }
+}
+
+/// Listing a frontend in a project's `kiln.toml` and pinning it in its `kiln.lock`.
+///
+/// Nobody else changes the project as long as the value lives.
+struct FrontendAddition: Sendable {
+    /// What was done, and what is still to be done by hand; lines, perhaps none.
+    typealias Report = (changes: String, advice: String)
+
+    private let name: FrontendName
+    private let constraint: VersionConstraint?
+    private let source: String?
+    private let package: FrontendName?
+    private let root: FilePath
+    private let isOffline: Bool
+    private let standing: ProjectDirectory?
+    private let hold: ProjectHold?
+
+    /// - Parameters:
+    ///   - constraint: `nil` takes the newest release, and later ones that do not break.
+    ///   - source: `nil` takes the one that the project has for it, or the repository that its name is.
+    ///   - package: What its publisher calls it, where that differs.
+    ///   - directory: A directory of the project, or what is to become its root.
+    init(
+        _ name: FrontendName,
+        constraint: VersionConstraint?,
+        source: String? = nil,
+        package: FrontendName? = nil,
+        to directory: FilePath,
+        isOffline: Bool
+    ) throws {
+        let root = try ProjectDirectory.find(from: directory)?.root ?? directory
         // A directory that is yet to be made is nobody else's.
-        let hold = try (try? Directory(host: root)).map { _ in try ProjectHold(root) { writeWaiting(for: root) } }
-        defer { withExtendedLifetime(hold) {} }
-        let standing = try ProjectDirectory.find(from: root, notAbove: root)
+        hold = try (try? Directory(host: root)).map { _ in try ProjectHold(root) { writeWaiting(for: root) } }
+        standing = try ProjectDirectory.find(from: root, notAbove: root)
+        self.root = root
+        self.name = name
+        self.constraint = constraint
+        self.source = source ?? Self.knownSource(of: name, standing)
+        self.package = package
+        self.isOffline = isOffline
+    }
+
+    /// Finds a release that this engine can run, and writes both files.
+    func carryOut(_ service: FrontendService) async throws -> Report {
         let file = root.appending(ProjectFile.fileName)
-        let source = source ?? Self.knownSource(of: name, standing)
         if source == nil, !name.isReserved {
             throw UsageError("cannot add \(name): say where it is published with --source oci://…")
         }
@@ -58,37 +107,34 @@ struct FrontendAddCommand: AsyncParsableCommand {
         var edit = try ProjectFileEdit(text)
         try edit.setFrontend(name, version: constraint ?? .any, source: source, package: package)
         let wanted = try ProjectFile(toml: edit.bytes)
-        let draft = edit
-        try await options.withService { service in
-            var places = FrontendPlaces(root: root, rules: wanted.origins, isOffline: offline)
-            let user = try ProjectDirectory.rules(
-                of: ProjectDirectory.userConfiguration(environment: environmentVariable)
-            )
-            places.rules.mirrors += user.mirrors
-            places.rules.trust += user.trust
-            var request = LockRequest(offer: engineOffer())
-            request.updating = [name]
-            var (lock, changes) = try await service.lock(wanted, old: standing?.lock, in: places, request)
-            var edit = draft
-            if constraint == nil, let version = lock.frontends[name]?.version {
-                let caret = try VersionConstraint(parsing: "^\(version)")
-                edit = try ProjectFileEdit(text)
-                try edit.setFrontend(name, version: caret, source: source, package: package)
-                lock.frontends[name]?.constraint = caret.text
-                changes = changes.map {
-                    $0.name == name ? LockChange(name: name, old: $0.old, new: lock.frontends[name]) : $0
-                }
-            }
-            try ProjectDirectory.write(edit.bytes, to: file)
-            if lock != standing?.lock ?? LockFile() {
-                try ProjectDirectory.write(lock.json, to: root.appending(LockFile.fileName))
-            }
-            let said = try ProjectFile(toml: edit.bytes).requirement(name)
-            writeOutput("\(ProjectFile.fileName): \(name) \(said?.version.text ?? "*")\n" + describe(changes))
-            if let asked = lock.frontends[name]?.permissions {
-                writeError(describeMissingGrant(name, asked, wanted) + describeMissingCallees(name, asked, wanted))
+        var places = FrontendPlaces(root: root, rules: wanted.origins, isOffline: isOffline)
+        let user = try ProjectDirectory.rules(
+            of: ProjectDirectory.userConfiguration(environment: environmentVariable)
+        )
+        places.rules.mirrors += user.mirrors
+        places.rules.trust += user.trust
+        var request = LockRequest(offer: engineOffer())
+        request.updating = [name]
+        var (lock, changes) = try await service.lock(wanted, old: standing?.lock, in: places, request)
+        if constraint == nil, let version = lock.frontends[name]?.version {
+            let caret = try VersionConstraint(parsing: "^\(version)")
+            edit = try ProjectFileEdit(text)
+            try edit.setFrontend(name, version: caret, source: source, package: package)
+            lock.frontends[name]?.constraint = caret.text
+            changes = changes.map {
+                $0.name == name ? LockChange(name: name, old: $0.old, new: lock.frontends[name]) : $0
             }
         }
+        try ProjectDirectory.write(edit.bytes, to: file)
+        if lock != standing?.lock ?? LockFile() {
+            try ProjectDirectory.write(lock.json, to: root.appending(LockFile.fileName))
+        }
+        let said = try ProjectFile(toml: edit.bytes).requirement(name)
+        var advice = ""
+        if let asked = lock.frontends[name]?.permissions {
+            advice = describeMissingGrant(name, asked, wanted) + describeMissingCallees(name, asked, wanted)
+        }
+        return ("\(ProjectFile.fileName): \(name) \(said?.version.text ?? "*")\n" + describe(changes), advice)
     }
 
     /// The source a project has for it already, or the repository that its name is.

@@ -58,6 +58,9 @@ final class ProgressDisplay: Sendable {
 
     func show(_ event: BuildEvent) { renderer.withLock { $0.show(event) } }
 
+    /// Leaves what is shown as it is.
+    func pause() { timer?.cancel() }
+
     /// Shows the last state and what failed; nothing is drawn afterwards.
     func finish(error: (any Error)?) {
         timer?.cancel()
