@@ -158,6 +158,7 @@ package struct FrontendHost: Sendable {
         _ program: FrontendProgram,
         _ body: (SandboxProcess) async throws -> Value
     ) async throws -> Value {
+        async let isReady: Void = launcher.prepare()
         var spec: SandboxSpec
         do {
             spec = try await blocking { try program.sandboxSpec() }
@@ -166,6 +167,7 @@ package struct FrontendHost: Sendable {
         }
         if let resources { spec.resourceLimits = resources }
         do {
+            try await isReady
             return try await launcher.withProcess(spec, body)
         } catch let error as SandboxError {
             throw notStarted(program, error, fault: error.fault)

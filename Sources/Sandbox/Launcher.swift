@@ -26,6 +26,13 @@ package final class Launcher: Sendable {
         capabilities = try HostCapabilities.current(tools)
     }
 
+    /// Prepares what the first launch needs, for whoever has something else to do meanwhile; later calls do nothing.
+    ///
+    /// - Throws: ``SandboxError`` with `unavailable`.
+    package func prepare() async throws {
+        try await blocking { [tools] in _ = try tools.prepared() }
+    }
+
     /// Runs a process to its end and hands over all it writes.
     ///
     /// Standard input is empty. Every byte of both streams is delivered before this returns, in order within a stream.
