@@ -93,6 +93,8 @@ struct CorpusCommand {
         return entries
     }
 
+    // Off the main actor: the conversion must not change threads at each answer.
+    @concurrent
     private func time(_ files: [String]) async throws {
         var conversions: [(file: CorpusFile, target: String)] = []
         for name in files {
