@@ -19,7 +19,7 @@ extension Pb_Op {
         do {
             var bytes: [UInt8] = try fields.serializedBytes(options: options)
             bytes += try oneof.serializedBytes(options: options) as [UInt8]
-            if unknownFields != UnknownStorage() {
+            if !unknownFields.data.isEmpty {
                 var rest = Pb_Op()
                 rest.unknownFields = unknownFields
                 bytes += try rest.serializedBytes(options: options) as [UInt8]

@@ -11,10 +11,19 @@ public struct EnvironmentList: Hashable, Sendable {
     public private(set) var byteCount = 0
 
     private struct Entry: Hashable, Sendable {
-        var name: String
-        var value: String
+        let name: String
+        let value: String
+        /// `NAME=value`: every step wants it.
+        let assignment: String
 
-        var byteCount: Int { name.utf8.count + value.utf8.count + 2 }
+        init(_ name: String, _ value: String) {
+            self.name = name
+            self.value = value
+            assignment = name + "=" + value
+        }
+
+        /// With one for its end.
+        var byteCount: Int { assignment.utf8.count + 1 }
     }
 
     /// A list without variables.
@@ -24,10 +33,10 @@ public struct EnvironmentList: Hashable, Sendable {
     public var count: Int { positions.count }
 
     /// Names in order.
-    public var names: [String] { present.map(\.name) }
+    public var names: [String] { entries.compactMap { $0?.name } }
 
     /// `NAME=value` in order.
-    public var assignments: [String] { present.map { $0.name + "=" + $0.value } }
+    public var assignments: [String] { entries.compactMap { $0?.assignment } }
 
     private var present: [Entry] { entries.compactMap(\.self) }
 
@@ -41,8 +50,9 @@ public struct EnvironmentList: Hashable, Sendable {
             if let position = positions[key] {
                 byteCount -= entries[position]?.byteCount ?? 0
                 if position == entries.count - 1, let newValue {
-                    entries[position]?.value = newValue
-                    byteCount += entries[position]?.byteCount ?? 0
+                    let entry = Entry(name, newValue)
+                    entries[position] = entry
+                    byteCount += entry.byteCount
                     return
                 }
                 entries[position] = nil
@@ -51,7 +61,7 @@ public struct EnvironmentList: Hashable, Sendable {
             guard let newValue else { return }
             if entries.count > 2 * positions.count + 16 { compact() }
             positions[key] = entries.count
-            let entry = Entry(name: name, value: newValue)
+            let entry = Entry(name, newValue)
             byteCount += entry.byteCount
             entries.append(entry)
         }

@@ -119,7 +119,9 @@ private struct GraphMarshaller {
             operation = Definition.Operation(try message.canonicalBytes())
         }
         done[ObjectIdentifier(vertex)] = operation.digest.description
-        definition.metadata[operation.digest, default: Pb_OpMetadata()].adopt(constraints.metadata)
+        if definition.metadata[operation.digest]?.adopt(constraints.metadata) == nil {
+            definition.metadata[operation.digest] = constraints.metadata
+        }
         for location in constraints.locations {
             let index = files.firstIndex(of: location.file) ?? files.count
             if index == files.count { files.append(location.file) }
@@ -225,7 +227,8 @@ private struct GraphMarshaller {
         operation.security = exec.security
         operation.cdiDevices = exec.devices
         var outputCount: Int64 = 0
-        for (_, mount) in exec.sortedMounts {
+        operation.mounts.reserveCapacity(exec.mounts.count)
+        for mount in exec.mounts {
             var part = mount.message
             part.input = try reuse(mount.source, in: &message.inputs)
             part.output = mount.isOutput ? outputCount : -1
@@ -275,7 +278,7 @@ extension Output {
     /// The number of the output in its operation.
     fileprivate var index: Int {
         guard case .exec(let exec) = vertex.operation else { return slot }
-        return exec.sortedMounts.filter(\.mount.isOutput).firstIndex { $0.slot == slot } ?? 0
+        return exec.mounts.filter(\.isOutput).firstIndex { $0.slot == slot } ?? 0
     }
 }
 
@@ -283,10 +286,10 @@ extension BuiltMount {
     fileprivate var message: Pb_Mount {
         var message = Pb_Mount()
         message.dest = target
-        message.selector = options.selector
-        message.readonly = options.isReadOnly
-        message.contentCache = options.contentCache
-        switch options.kind {
+        message.selector = selector
+        message.readonly = isReadOnly
+        message.contentCache = contentCache
+        switch kind {
         case .bind: break
         case .cache(let id, let sharing):
             message.mountType = .cache

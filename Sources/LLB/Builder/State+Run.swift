@@ -161,11 +161,12 @@ extension State {
 
         var root = Mount("/", source: self)
         root.isReadOnly = options.hasReadOnlyRoot
+        let mounts = [root] + options.mounts
         let exec = BuiltExec(
             meta: meta,
             network: options.network ?? network,
             security: options.security ?? security,
-            mounts: [root] + options.mounts,
+            mounts: BuiltMount.sorted(mounts),
             secrets: options.secrets,
             sshSockets: sockets,
             devices: options.devices
@@ -175,17 +176,18 @@ extension State {
         if own.platform == nil { own.platform = platform }
         exec.requireCapabilities(of: &own)
         let vertex = Vertex(.exec(exec), own)
-        func state(slot: Int, of mount: Mount) -> State? {
-            if mount.isReadOnly { return mount.source ?? .scratch }
-            guard BuiltMount(mount).isOutput else { return nil }
-            var state = mount.source ?? .scratch
-            state.output = Output(vertex: vertex, slot: slot)
+        func state(of built: BuiltMount) -> State? {
+            let source = mounts[built.slot].source
+            if built.isReadOnly { return source ?? .scratch }
+            guard built.isOutput else { return nil }
+            var state = source ?? .scratch
+            state.output = Output(vertex: vertex, slot: built.slot)
             if let statedPlatform { state.platform = statedPlatform.normalized }
             return state
         }
         var mountStates: [String: State] = [:]
-        for (slot, mount) in exec.mounts.enumerated() where mountStates[mount.target] == nil {
-            mountStates[mount.target] = state(slot: slot, of: mount)
+        for mount in exec.mounts where mountStates[mount.target] == nil {
+            mountStates[mount.target] = state(of: mount)
         }
         return ExecState(root: mountStates["/"] ?? self, mountStates: mountStates)
     }
@@ -216,7 +218,7 @@ extension BuiltExec {
                 constraints.require(Capability.execMountTmpfs)
                 if byteLimit > 0 { constraints.require(Capability.execMountTmpfsSize) }
             case .bind:
-                if mount.source?.output != nil { constraints.require(Capability.execMountBind) }
+                if mount.source != nil { constraints.require(Capability.execMountBind) }
             }
         }
         if !secrets.isEmpty { constraints.require(Capability.execMountSecret) }

@@ -8,12 +8,20 @@ internal import Synchronization
 ///
 /// It never changes; states share it.
 public final class Vertex: Sendable {
+    private struct Content {
+        var operation: BuiltOperation
+        var inputs: [Output]
+    }
+
     let constraints: Constraints
+    /// What it stands for, if it is only a place.
+    fileprivate let place: DeferredOutput?
     /// Emptied by ``takeNeeded()`` alone, when nobody can see it any more.
-    private let content: Mutex<BuiltOperation>
+    private let content: Mutex<Content>
 
     init(_ operation: BuiltOperation, _ constraints: Constraints) {
-        content = Mutex(operation)
+        content = Mutex(Content(operation: operation, inputs: operation.inputs))
+        if case .deferred(let deferred) = operation { place = deferred } else { place = nil }
         self.constraints = constraints
     }
 
@@ -25,27 +33,17 @@ public final class Vertex: Sendable {
         }
     }
 
-    var operation: BuiltOperation { content.withLock { $0 } }
+    var operation: BuiltOperation { content.withLock { $0.operation } }
+
+    /// The outputs it needs, in the order BuildKit visits them: it decides the order of a definition's operations.
+    var inputs: [Output] { content.withLock { $0.inputs } }
 
     /// Lets go of everything the operation holds and gives the vertices that were among it.
     private func takeNeeded() -> [Vertex] {
-        let needed = inputs.map(\.vertex)
-        content.withLock { $0 = .merge([]) }
-        return needed
-    }
-
-    /// The outputs it needs, in the order BuildKit visits them: it decides the order of a definition's operations.
-    var inputs: [Output] {
-        switch operation {
-        case .source, .deferred: return []
-        case .exec(let exec): return exec.sortedMounts.compactMap(\.mount.source).uniqued
-        case .file(let file):
-            let copies = file.steps.reversed().compactMap(\.source)
-            return ((file.base.map { [$0] } ?? []) + copies).uniqued
-        case .merge(let inputs): return inputs
-        case .diff(let lower, let upper): return [lower, upper].compactMap { $0 }
-        case .passthrough(_, let inputs, _): return inputs
-        case .received(let received): return received.inputs
+        content.withLock { content in
+            let needed = content.inputs.map(\.vertex)
+            content = Content(operation: .merge([]), inputs: [])
+            return needed
         }
     }
 }
@@ -69,7 +67,7 @@ public struct Output: Hashable, Sendable {
 }
 
 /// What a vertex does.
-enum BuiltOperation: Sendable {
+indirect enum BuiltOperation: Sendable {
     case source(identifier: String, attributes: [String: String])
     case exec(BuiltExec)
     case file(BuiltFile)
@@ -80,45 +78,66 @@ enum BuiltOperation: Sendable {
     case deferred(DeferredOutput)
     /// An operation of a definition that was received, by its bytes.
     case received(ReceivedOperation)
+
+    /// See ``Vertex/inputs``.
+    fileprivate var inputs: [Output] {
+        switch self {
+        case .source, .deferred: return []
+        case .exec(let exec): return exec.mounts.compactMap(\.source).uniqued
+        case .file(let file):
+            let copies = file.steps.reversed().compactMap(\.source)
+            return ((file.base.map { [$0] } ?? []) + copies).uniqued
+        case .merge(let inputs): return inputs
+        case .diff(let lower, let upper): return [lower, upper].compactMap { $0 }
+        case .passthrough(_, let inputs, _): return inputs
+        case .received(let received): return received.inputs
+        }
+    }
 }
 
 struct BuiltExec: Sendable {
-    var meta: Pb_Meta
-    var network: Pb_NetMode
-    var security: Pb_SecurityMode
-    /// The root first, then in the order they were added.
-    var mounts: [Mount]
-    var secrets: [RunSecret]
-    var sshSockets: [RunSSHSocket]
-    var devices: [Pb_CDIDevice]
+    let meta: Pb_Meta
+    let network: Pb_NetMode
+    let security: Pb_SecurityMode
+    /// By destination; those with equal destinations in the order they were added.
+    let mounts: [BuiltMount]
+    let secrets: [RunSecret]
+    let sshSockets: [RunSSHSocket]
+    let devices: [Pb_CDIDevice]
+}
 
-    /// Mounts by destination; those with equal destinations in the order they were added.
-    var sortedMounts: [(slot: Int, mount: BuiltMount)] {
-        mounts.enumerated()
-            .map { (slot: $0.offset, mount: BuiltMount($0.element)) }
+/// A mount without the state it comes from, of which nothing but the output matters.
+struct BuiltMount: Sendable {
+    /// The position it was added at, 0 being the root.
+    let slot: Int
+    let target: String
+    let source: Output?
+    let selector: String
+    let kind: Mount.Kind
+    let isReadOnly: Bool
+    let contentCache: Pb_MountContentCache
+    /// Whether what is written there becomes an output.
+    let isOutput: Bool
+
+    private init(_ mount: Mount, slot: Int) {
+        self.slot = slot
+        target = mount.target
+        source = mount.source?.output
+        selector = mount.selector
+        kind = mount.kind
+        isReadOnly = mount.isReadOnly
+        contentCache = mount.contentCache
+        isOutput = mount.kind == .bind && !mount.isReadOnly && !mount.discardsOutput
+    }
+
+    /// Mounts as ``BuiltExec`` has them, the root being the first that is given.
+    static func sorted(_ mounts: [Mount]) -> [BuiltMount] {
+        mounts.enumerated().map { BuiltMount($0.element, slot: $0.offset) }
             .sorted { left, right in
-                let (first, second) = (left.mount.target.utf8, right.mount.target.utf8)
+                let (first, second) = (left.target.utf8, right.target.utf8)
                 if first.elementsEqual(second) { return left.slot < right.slot }
                 return first.lexicographicallyPrecedes(second)
             }
-    }
-}
-
-struct BuiltMount: Sendable {
-    let target: String
-    let source: Output?
-    let options: Mount
-
-    init(_ mount: Mount) {
-        target = mount.target
-        source = mount.source?.output
-        options = mount
-    }
-
-    /// Whether what is written there becomes an output.
-    var isOutput: Bool {
-        guard case .bind = options.kind else { return false }
-        return !options.isReadOnly && !options.discardsOutput
     }
 }
 
@@ -165,8 +184,8 @@ extension Output {
     var settled: Output? {
         var current = self
         var seen: Set<ObjectIdentifier> = []
-        while case .deferred(let deferred) = current.vertex.operation {
-            guard seen.insert(ObjectIdentifier(deferred)).inserted, let next = deferred.resolved
+        while let place = current.vertex.place {
+            guard seen.insert(ObjectIdentifier(place)).inserted, let next = place.resolved
             else { return nil }
             current = next
         }
@@ -177,6 +196,7 @@ extension Output {
 extension Array where Element: Hashable {
     /// The elements without repetitions, in order.
     fileprivate var uniqued: [Element] {
+        if count < 2 { return self }
         var seen: Set<Element> = []
         return filter { seen.insert($0).inserted }
     }
