@@ -216,7 +216,7 @@ private func convertDockerfile(_ bytes: [UInt8]) async throws {
             "an error names no place: \(error)"
         )
     } catch let error as ConversionError {
-        try require(error.message.utf8.count < 256 << 10, "an error has \(error.message.utf8.count) bytes")
+        try require(error.message.utf8.count < 8 << 10, "an error has \(error.message.utf8.count) bytes")
     } catch let error as LLBError {
         try require(!error.message.isEmpty, "an error says nothing")
     } catch let error as OCIError {

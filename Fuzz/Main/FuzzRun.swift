@@ -79,9 +79,9 @@ enum FuzzRun {
         return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
     }
 
-    /// Writes words as libFuzzer reads them, to a file that the system clears away.
+    /// Writes words as libFuzzer reads them, to a file of this process that the system clears away.
     private static func write(_ dictionary: [String]) -> String? {
-        let path = "/tmp/kiln-fuzz.dict"
+        let path = "/tmp/kiln-fuzz-\(getpid()).dict"
         guard let file = unsafe fopen(path, "w") else { return nil }
         let digits = Array("0123456789abcdef".utf8)
         for word in dictionary {

@@ -53,7 +53,7 @@ extension JSONError.Reason {
         case .unexpectedByte(let byte): "unexpected \(shown(byte))"
         case .trailingBytes: "more bytes after the object"
         case .tooDeep: "more than \(JSONParser.depthMax) values inside each other"
-        case .duplicateMember(let name): "member \"\(name.prefix(80))\" stands twice in one object"
+        case .duplicateMember(let name): "member \(String(name.prefix(80)).debugDescription) stands twice in one object"
         case .badNumber: "not a number JSON allows"
         case .integerOutOfRange:
             "an integer beyond 2^53 - 1, which must be written as a decimal string"

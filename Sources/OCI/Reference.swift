@@ -26,7 +26,7 @@ public struct Reference: Hashable, Sendable {
     /// - Throws: `invalidReference` with what is wrong.
     public init(parsing text: String) throws(OCIError) {
         func refuse(_ reason: String) -> OCIError {
-            OCIError(.invalidReference, "cannot parse image reference \"\(text)\": \(reason)")
+            OCIError(.invalidReference, "cannot parse image reference \"\(Reference.shown(text))\": \(reason)")
         }
         guard !text.isEmpty else { throw refuse("it is empty") }
         if text.utf8.count == 64, Digest(hex: text) != nil {
@@ -35,7 +35,7 @@ public struct Reference: Hashable, Sendable {
         let (host, remainder) = Reference.split(text)
         let repositoryPart = remainder[..<(remainder.utf8.firstIndex(of: UInt8(ascii: ":")) ?? remainder.endIndex)]
         guard !Reference.hasUpperCase(repositoryPart) else {
-            throw refuse("repository name \"\(repositoryPart)\" must be lower case")
+            throw refuse("repository name \"\(Reference.shown(repositoryPart))\" must be lower case")
         }
         var name = host + "/" + remainder
         var digest: Digest?
@@ -43,7 +43,7 @@ public struct Reference: Hashable, Sendable {
             let digestText = name[name.utf8.index(after: at)...]
             guard let value = Digest(digestText) else {
                 throw refuse(
-                    "\"\(digestText)\" is no digest; expected sha256: and 64 hexadecimal digits"
+                    "\"\(Reference.shown(digestText))\" is no digest; expected sha256: and 64 hexadecimal digits"
                 )
             }
             digest = value
@@ -52,7 +52,7 @@ public struct Reference: Hashable, Sendable {
         var tag: String?
         if let colon = name.utf8.lastIndex(of: UInt8(ascii: ":")), !name.utf8[colon...].contains(UInt8(ascii: "/")) {
             let text = String(name[name.utf8.index(after: colon)...])
-            guard Reference.isTag(text) else { throw refuse("invalid tag \"\(text)\"") }
+            guard Reference.isTag(text) else { throw refuse("invalid tag \"\(Reference.shown(text))\"") }
             tag = text
             name = String(name[..<colon])
         }
@@ -75,6 +75,11 @@ public struct Reference: Hashable, Sendable {
         }
         self.tag = tag
         self.digest = digest
+    }
+
+    /// What a message shows of a text that may be long.
+    private static func shown(_ text: some StringProtocol) -> String {
+        text.utf8.count <= 400 ? String(text) : "\(text.prefix(200))…"
     }
 
     /// The name without tag and digest.

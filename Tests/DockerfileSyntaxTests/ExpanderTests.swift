@@ -139,6 +139,16 @@ import Testing
         #expect(throws: DockerfileError.self) {
             try Expander().text("${B##\(String(repeating: "a?", count: 500))}", big)
         }
+        // Each piece costs the same, however much stands before it.
+        let pieces = try Expander().text(String(repeating: "$A\"$A\"", count: 200_000), ["A": "€"])
+        #expect(pieces.utf8.count == 1_200_000)
+    }
+
+    @Test func `a message leaves out the middle of what is too long to be read`() {
+        let name = String(repeating: "é", count: 50_000)
+        let error = #expect(throws: DockerfileError.self) { try Expander().text("${A:?\(name)}", NoVariables()) }
+        let message = error?.message ?? ""
+        #expect(message.utf8.count <= messageByteLimit && message.contains("… (10"), "\(message.utf8.count) bytes")
     }
 
     @Test func `random text never crashes`() {

@@ -27,6 +27,11 @@ import Testing
         #expect(try Reference(parsing: full) == reference)
     }
 
+    @Test func `a message shows the beginning of a long name`() {
+        let error = #expect(throws: OCIError.self) { try Reference(parsing: String(repeating: "A", count: 100_000)) }
+        #expect((error?.message.utf8.count ?? 0) < 1_000)
+    }
+
     @Test(arguments: [
         "", ":", "a:", "a@", "Alpine", "a/B", "a b", "a//b", "/a", "a/", "-a", "a-", "a..b",
         "a___b", "a:-x",

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import DockerfileSyntax
+
 /// A Dockerfile, or an option, that cannot be turned into LLB.
 package struct ConversionError: Error, Sendable, CustomStringConvertible {
     /// What is wrong with what.
@@ -38,7 +40,7 @@ package struct ConversionError: Error, Sendable, CustomStringConvertible {
         cause: (any Error)? = nil
     ) {
         self.code = code
-        self.message = message
+        self.message = bounded(message)
         self.suggestion = suggestion
         self.lines = lines
         self.cause = cause

@@ -58,7 +58,7 @@ package struct DockerfileError: Error, Sendable, Hashable, CustomStringConvertib
         lines: ClosedRange<Int>? = nil
     ) {
         self.code = code
-        self.message = message
+        self.message = bounded(message)
         self.suggestion = suggestion
         self.file = file
         self.range = range

@@ -59,22 +59,22 @@ struct ExpansionRun<Variables: VariableLookup> {
             case "$":
                 let operandsBefore = operandCount
                 let value = try expandDollar(keepsEscapes: keepsEscapes)
-                text.append(contentsOf: value.unicodeScalars)
+                text.append(value)
                 forgetWord(&words, ifOperandsSince: operandsBefore)
                 words.add(value)
             case "'" where !options.ignoresQuotes:
                 let value = try singleQuoted()
-                text.append(contentsOf: value.unicodeScalars)
+                text.append(value)
                 words.addQuoted(value)
             case "\"" where !options.ignoresQuotes:
                 let operandsBefore = operandCount
                 let value = try doubleQuoted(keepsEscapes: keepsEscapes)
-                text.append(contentsOf: value.unicodeScalars)
+                text.append(value)
                 forgetWord(&words, ifOperandsSince: operandsBefore)
                 words.addQuoted(value)
             case "<":
                 let value = possibleHeredoc()
-                text.append(contentsOf: value.unicodeScalars)
+                text.append(value)
                 words.addQuoted(value)
             case options.escape:
                 index += 1
@@ -127,7 +127,7 @@ struct ExpansionRun<Variables: VariableLookup> {
                 return String(text)
             }
             if scalar == "$" {
-                text.append(contentsOf: try expandDollar(keepsEscapes: keepsEscapes).unicodeScalars)
+                text.append(try expandDollar(keepsEscapes: keepsEscapes))
                 continue
             }
             index += 1
@@ -359,7 +359,7 @@ struct WordCollector {
     }
 
     mutating func addQuoted(_ text: String) {
-        if !isDiscarding { current.append(contentsOf: text.unicodeScalars) }
+        if !isDiscarding { current.append(text) }
     }
 
     /// Drops what has been gathered of the word that is not finished.

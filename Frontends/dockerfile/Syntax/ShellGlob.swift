@@ -93,7 +93,7 @@ struct ShellGlob {
             result.append(contentsOf: scalars[lastEnd..<match.lowerBound])
             // An empty match right behind a match is none.
             if match.upperBound > lastEnd || match.lowerBound == 0 {
-                result.append(contentsOf: replacement.unicodeScalars)
+                result.append(replacement)
                 resultByteCount += replacement.utf8.count
                 guard resultByteCount <= Limit.expandedByteCount else {
                     throw DockerfileError(

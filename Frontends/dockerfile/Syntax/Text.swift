@@ -27,6 +27,16 @@ extension Unicode.Scalar {
     }
 }
 
+extension String.UnicodeScalarView {
+    /// Adds a text in time that does not depend on what is there, which `append(contentsOf:)` copies.
+    mutating func append(_ text: String) {
+        var whole = String(self)
+        self = String.UnicodeScalarView()
+        whole += text
+        self = whole.unicodeScalars
+    }
+}
+
 func trimmingWhiteSpace(_ text: String) -> String {
     var scalars = text.unicodeScalars[...]
     while let first = scalars.first, first.isWhiteSpace { scalars.removeFirst() }
@@ -51,6 +61,19 @@ func parseBoolean(_ text: String) -> Bool? {
     default: nil
     }
 }
+
+/// A message that can be read: the middle of one that is longer than ``messageByteLimit`` is left out.
+package func bounded(_ message: String) -> String {
+    let count = message.utf8.count
+    if count <= messageByteLimit { return message }
+    // Whole scalars: a half one would read as another.
+    let head = String(decoding: Array(message.utf8.prefix(messageByteLimit / 4 * 3)), as: UTF8.self)
+    let tail = String(decoding: Array(message.utf8.suffix(messageByteLimit / 8)), as: UTF8.self)
+    return "\(head) … (\(count) bytes) … \(tail)"
+}
+
+/// How long a message may be, in bytes.
+package let messageByteLimit = 4096
 
 /// What a message shows of a text that may be long.
 func excerpt(_ text: String) -> String {
