@@ -4,10 +4,32 @@ internal import FoundationEssentials
 internal import GRDB
 internal import LinuxSystem
 package import OCI
+package import Snapshots
 internal import Synchronization
 
 // What the cache remembers besides results: where blobs come from, which are pinned, and answers of the world outside.
 extension BuildCache {
+    // MARK: Layers
+
+    /// What is known of layers that results have or had; nothing of others.
+    ///
+    /// - Returns: By id: when the layer was made, in milliseconds since 1970, and what made it.
+    package func notes(of layers: Set<LayerID>) throws -> [LayerID: (created: Int64, description: String)] {
+        var notes: [LayerID: (created: Int64, description: String)] = [:]
+        memory.withLock { memory in
+            for record in memory.records.values {
+                for layer in record.tree.layers where layers.contains(layer.id) {
+                    // The layer is the work of the first step that has it.
+                    if let known = notes[layer.id], known.created <= record.created { continue }
+                    notes[layer.id] = (record.created, record.description)
+                }
+            }
+        }
+        let saved = try database.read { database in try layers.compactMap { try database.note(of: $0) } }
+        for (id, note) in saved { notes[id] = note }
+        return notes
+    }
+
     // MARK: Blobs
 
     /// How old the note of a blob's use may be, in milliseconds, before it is written anew.

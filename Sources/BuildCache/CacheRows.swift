@@ -162,6 +162,11 @@ extension Database {
 
     // MARK: Layers
 
+    func note(of layer: LayerID) throws -> (LayerID, (created: Int64, description: String))? {
+        try row("SELECT created, description FROM layers WHERE id = ?", [layer])
+            .map { (layer, (created: $0[0], description: $0[1])) }
+    }
+
     func addLayer(_ layer: LayerRow, kind: RecordKind, description: String, now: Int64) throws {
         let blob = try layer.blob.map {
             String(decoding: try JSONEncoder().encode($0), as: UTF8.self)

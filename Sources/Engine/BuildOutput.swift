@@ -31,14 +31,24 @@ struct BuildOutput {
             snapshots: services.snapshots,
             registry: services.registry
         )
+        let notes = request.outputs.isEmpty ? [:] : try await layerNotes(trees)
         for output in request.outputs {
-            let exported = try await export(exportRequest(output, trees, result), exporter)
+            let exported = try await export(exportRequest(output, trees, result, notes), exporter)
             response.exporterResponse.merge(exported.values) { _, new in new }
             if output.type == "image", let name = exported.values["image.name"] {
                 try await services.cache.pin("image:\(name)", exported.blobs)
             }
         }
         return response
+    }
+
+    private func layerNotes(_ trees: [FileTree]) async throws -> [LayerID: LayerNote] {
+        let layers = Set(trees.flatMap(\.layers).map(\.id))
+        return try await blocking { [cache = services.cache] in
+            try cache.notes(of: layers).mapValues { note in
+                LayerNote(created: Timestamp(milliseconds: note.created), description: note.description)
+            }
+        }
     }
 
     /// Whether a value is the answer to a subrequest, which the option `requestid` asks for.
@@ -49,7 +59,8 @@ struct BuildOutput {
     private func exportRequest(
         _ output: Output,
         _ trees: [FileTree],
-        _ result: FrontendResult<BuildRef>
+        _ result: FrontendResult<BuildRef>,
+        _ notes: [LayerID: LayerNote]
     ) throws -> ExportRequest {
         var metadata = result.metadata
         var results: [PlatformResult] = []
@@ -61,6 +72,7 @@ struct BuildOutput {
                 tree: tree,
                 config: platform.config
             )
+            part.layerNotes = notes
             part.baseConfig = platform.metadata["containerimage.base.config"]
             results.append(part)
             for (key, value) in platform.metadata { metadata["\(key)/\(part.id)"] = value }

@@ -50,7 +50,7 @@ extension CacheRecordInfo {
 }
 
 extension Timestamp {
-    fileprivate init(milliseconds: Int64) {
+    init(milliseconds: Int64) {
         self.init(
             seconds: milliseconds / 1000,
             nanoseconds: Int32(milliseconds % 1000) * 1_000_000

@@ -58,6 +58,13 @@ package final class Layer: Sendable {
     /// What the ids of image layers begin with.
     static let imagePrefix = "image-"
 
+    /// Whether the layer lies in a directory of the host; nothing that stands on it can be kept until it is copied, which
+    /// ``directory()`` does.
+    package var isFromHost: Bool { id.hasPrefix(Self.hostPrefix) }
+
+    /// What the ids of host layers begin with.
+    static let hostPrefix = "host-"
+
     /// Whether looking into the layer costs neither a download nor an unpacking.
     package var isReady: Bool { contentWork.finished != nil }
 

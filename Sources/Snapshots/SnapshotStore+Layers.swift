@@ -49,7 +49,7 @@ extension SnapshotStore {
     ///   - content: What it holds; it must not change while the layer is used.
     ///   - key: Names the content: equal keys mean equal content. It is hashed, so any text will do.
     package func hostLayer(_ content: any LayerContent, key: String) -> Layer {
-        let id = "host-\(Digest.of(key).hex)"
+        let id = "\(Layer.hostPrefix)\(Digest.of(key).hex)"
         return remember(id) {
             Layer(
                 id: id,

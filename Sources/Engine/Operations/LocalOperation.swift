@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import BuildCache
 internal import FoundationEssentials
 internal import LLB
 internal import LLBMessages
@@ -83,4 +84,9 @@ final class LocalOperation: VertexOperation {
         )
         return scan
     }
+}
+
+extension LocalOperation: CacheDescribed {
+    var recordKind: RecordKind { .localSource }
+    var recordDescription: String? { "local source for \(directoryName)" }
 }

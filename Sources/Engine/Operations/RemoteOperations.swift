@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import BuildCache
 internal import LLB
 internal import OCI
 internal import Snapshots
@@ -54,6 +55,16 @@ struct GitOperation: VertexOperation {
             }
         ]
     }
+}
+
+extension HTTPOperation: CacheDescribed {
+    var recordKind: RecordKind { .regular }
+    var recordDescription: String? { "http url \(request.shownURL)" }
+}
+
+extension GitOperation: CacheDescribed {
+    var recordKind: RecordKind { .gitCheckout }
+    var recordDescription: String? { "git snapshot for \(request.shownRemote)#\(request.reference)" }
 }
 
 extension OperationContext {

@@ -104,13 +104,7 @@ package struct GitRequest: Sendable, Hashable {
     }
 
     /// The address without a login in it.
-    package var shownRemote: String {
-        guard let separator = remote.firstRange(of: "://") else { return String(remote.prefix(200)) }
-        let rest = remote[separator.upperBound...]
-        let authority = rest.prefix { $0 != "/" }
-        guard let at = authority.lastIndex(of: "@") else { return String(remote.prefix(200)) }
-        return String((remote[..<separator.upperBound] + "xxxxx" + rest[at...]).prefix(200))
-    }
+    package var shownRemote: String { withoutLogin(remote) }
 
     /// The server, without login and port.
     var host: String {

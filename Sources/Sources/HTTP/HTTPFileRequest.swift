@@ -13,6 +13,8 @@ package struct HTTPFileRequest: Sendable, Hashable {
 
     /// `http` or `https`.
     package let url: String
+    /// ``url`` without a login in it.
+    package var shownURL: String { withoutLogin(url) }
     /// What the body must hash to.
     package private(set) var checksum: Checksum?
     /// Whether that is somebody else's demand than the build's: ``demand(_:)``.
