@@ -109,8 +109,7 @@ final class BuildBridge: FrontendBridge {
 
     func solve(_ definition: LLB.Definition, evaluate: Bool) async throws -> BuildRef? {
         // Digests are the engine's: no encoder of a frontend reaches one.
-        let definition = try definition.canonical()
-        let graph = try definition.graph()
+        let (definition, graph) = try definition.checked()
         guard let result = graph.result else { return nil }
         try caller?.rights.check(graph, in: session)
         let ref = BuildRef(

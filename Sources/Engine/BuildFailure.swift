@@ -33,6 +33,29 @@ struct BuildFailure: Error, CustomStringConvertible, FaultClassified, ProtocolKi
         step = name
         excerpt = error.vertex.flatMap { SourceExcerpt(definition, vertex: $0)?.text }
     }
+
+    /// Says where in a build file an operation comes from that no graph may hold.
+    init(_ error: LLBError, definition: LLB.Definition) {
+        reason = error.message
+        fault = .input
+        protocolKind = .badDefinition
+        step = error.operation.flatMap { definition.metadata[$0]?.description_p["llb.customname"] }
+        excerpt = error.operation.flatMap { SourceExcerpt(definition, vertex: $0)?.text }
+    }
+}
+
+extension LLB.Definition {
+    /// In canonical form, with its graph.
+    ///
+    /// - Throws: A failure that shows the lines of the build file at fault, where they are known.
+    func checked() throws -> (definition: LLB.Definition, graph: LLB.Graph) {
+        do {
+            let definition = try canonical()
+            return (definition, try definition.graph())
+        } catch let error as LLBError {
+            throw BuildFailure(error, definition: self)
+        }
+    }
 }
 
 extension SolverError: FaultClassified {

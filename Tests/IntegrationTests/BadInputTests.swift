@@ -21,12 +21,25 @@ struct BadInputTests {
         ("FROM busybox\nRUN <<EOT\nunfinished\n", "Dockerfile:2"),
         ("FROM busybox\nCOPY --form=x a b\n", "did you mean --from"),
         ("FROM busybox\nRUN exit 3\n", "exit code: 3"),
+        // What only the engine refuses.
+        ("FROM busybox\nUSER a\nRUN echo a\u{0}b\n", ">>> RUN echo a"),
     ]) func `a broken build file fails with its place`(
         _ text: String,
         _ expected: String
     ) async throws {
         let message = try await Project(text).failure()
         #expect(message.contains(expected), "\(message)")
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a build file of any size is read or refused with the limit named`() async throws {
+        let line = "FROM busybox\nRUN " + String(repeating: "x", count: 1 << 20)
+        #expect(try await Project(line).failure().contains("at most 65535 are allowed"))
+        let huge = String(repeating: "#", count: 17 << 20)
+        #expect(try await Project(huge).failure().contains("more than 16777216 bytes"))
+        let steps = "FROM busybox\n" + String(repeating: "ENV a=b\n", count: 200_000)
+        #expect(try await Project(steps).failure().contains("Dockerfile:"))
+        let comments = String(repeating: "# a comment\n", count: 1_000_000) + "FROM scratch\nCOPY Dockerfile /\n"
+        try await Project(comments).build()
     }
 
     @Test func `a build file or a context that does not exist is named`() async throws {
