@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/bpf.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
@@ -11,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +20,12 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -125,6 +129,84 @@ int cl_read_only_mount(int fd) {
     int error = errno;
     close(mount);
     return -error;
+}
+
+// An address by way of an open directory: sun_path has room for 107 bytes only.
+static int unix_address(struct sockaddr_un *address, int dirfd, const char *name) {
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    int n = snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/%s", dirfd, name);
+    return n < (int)sizeof address->sun_path ? 0 : -ENAMETOOLONG;
+}
+
+int cl_unix_listen(int dirfd, const char *name) {
+    struct sockaddr_un address;
+    int error = unix_address(&address, dirfd, name);
+    if (error < 0) return error;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 16) == 0) return fd;
+    error = errno;
+    close(fd);
+    return -error;
+}
+
+int cl_unix_connect(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char directory[PATH_MAX];
+    size_t length = slash == NULL ? 1 : (size_t)(slash - path) + 1;
+    if (length >= sizeof directory) return -ENAMETOOLONG;
+    memcpy(directory, slash == NULL ? "." : path, length);
+    directory[length] = 0;
+    int dirfd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dirfd < 0) return -errno;
+    struct sockaddr_un address;
+    int error = unix_address(&address, dirfd, slash == NULL ? path : slash + 1);
+    int fd = error < 0 ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (error == 0 && (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)) error = -errno;
+    close(dirfd);
+    if (error == 0) return fd;
+    if (fd >= 0) close(fd);
+    return error;
+}
+
+int cl_unix_accept(int fd) { RESULT(accept4(fd, NULL, NULL, SOCK_CLOEXEC)); }
+
+int cl_relay(int left, int right, int stop) {
+    const int ends[2] = {left, right};
+    // Who does not read what it asked for holds nobody up for long.
+    const struct timeval patience = {.tv_sec = 10};
+    for (int i = 0; i < 2; i++) setsockopt(ends[i], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    bool is_open[2] = {true, true};
+    while (is_open[0] || is_open[1]) {
+        struct pollfd entries[3] = {
+            {.fd = is_open[0] ? left : -1, .events = POLLIN},
+            {.fd = is_open[1] ? right : -1, .events = POLLIN},
+            {.fd = stop, .events = POLLIN},
+        };
+        if (poll(entries, 3, -1) < 0) {
+            if (errno == EINTR) continue;
+            return -errno;
+        }
+        if (entries[2].revents != 0) return 0;
+        for (int i = 0; i < 2; i++) {
+            if (entries[i].revents == 0) continue;
+            char buffer[1 << 14];
+            ssize_t n = read(ends[i], buffer, sizeof buffer);
+            if (n < 0 && errno == EINTR) continue;
+            if (n <= 0) {
+                shutdown(ends[1 - i], SHUT_WR);
+                is_open[i] = false;
+                continue;
+            }
+            for (ssize_t put = 0; put < n;) {
+                ssize_t m = send(ends[1 - i], buffer + put, (size_t)(n - put), MSG_NOSIGNAL);
+                if (m < 0 && errno == EINTR) continue;
+                if (m < 0) return -errno;
+                put += m;
+            }
+        }
+    }
+    return 0;
 }
 
 int cl_pipe2(int fds[2], int flags) { RESULT(pipe2(fds, flags | O_CLOEXEC)); }

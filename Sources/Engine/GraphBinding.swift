@@ -40,6 +40,7 @@ struct GraphBinding {
                 inputCount: vertex.inputs.count,
                 platform: vertex.platform,
                 resourceLimits: SandboxSpec.ResourceLimits(vertex.metadata.linuxResources),
+                state: services.state,
                 snapshots: services.snapshots,
                 launcher: services.launcher
             )

@@ -31,7 +31,8 @@ struct BadInputTests {
         #expect(message.contains(expected), "\(message)")
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a build file of any size is read or refused with the limit named`() async throws {
+    @Test(.timeLimit(.minutes(1)))
+    func `a build file of any size is read or refused with the limit named`() async throws {
         let line = "FROM busybox\nRUN " + String(repeating: "x", count: 1 << 20)
         #expect(try await Project(line).failure().contains("at most 65535 are allowed"))
         let huge = String(repeating: "#", count: 17 << 20)

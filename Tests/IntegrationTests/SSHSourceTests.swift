@@ -53,6 +53,42 @@ struct SSHSourceTests {
         #expect(setting.project.workspace.names(in: "tree/sub") == ["b.txt"])
     }
 
+    @Test func `a step speaks with the agent through a socket of its own while it runs`() async throws {
+        let ssh = try await SSHServer()
+        // Nothing but the program and what it loads.
+        let libraries = try await Command("/usr/bin/ldd", ["/usr/bin/ssh-add"]).result().outputText
+            .split { $0 == " " || $0 == "\n" || $0 == "\t" }.filter { $0.hasPrefix("/") }.map(String.init)
+        let project = try await Project(
+            """
+            FROM busybox
+            COPY root /
+            RUN --mount=type=ssh,uid=1000,gid=1000,mode=0600 stat -c '%u:%g %a %F' $SSH_AUTH_SOCK > /stat && ssh-add -L > /keys
+            RUN --mount=type=ssh,target=/a/socket,mode=0666 su app -c 'SSH_AUTH_SOCK=/a/socket ssh-add -L' > /keys-of-app
+            RUN --mount=type=ssh,id=other test ! -e /run -a ! -e /a && echo none > /left
+
+            """
+        )
+        for path in ["/usr/bin/ssh-add"] + libraries {
+            let file = try Data(contentsOf: URL(filePath: path))
+            try project.workspace.write("context/root\(path)", Array(file))
+            try FileManager.default.setAttributes(
+                [.posixPermissions: 0o755],
+                ofItemAtPath: project.workspace.path("context/root\(path)")
+            )
+        }
+        let tree = project.workspace.path("tree")
+        try await project.build("--ssh", "default=\(ssh.socket)", "-o", "type=local,dest=\(tree)")
+        let key = try ssh.workspace.read("user-key.pub")
+        #expect(try project.workspace.read("tree/stat") == "1000:1000 600 socket\n")
+        #expect(try project.workspace.read("tree/keys") == key)
+        #expect(try project.workspace.read("tree/keys-of-app") == key)
+        #expect(try project.workspace.read("tree/left") == "none\n")
+        #expect(project.workspace.names(in: "state/tmp").isEmpty)
+
+        try project.workspace.write("context/Dockerfile", "FROM busybox\nRUN --mount=type=ssh,required=true true\n")
+        #expect(try await project.failure().contains("pass --ssh default"))
+    }
+
     @Test func `without an agent, or without knowing the server, nothing is fetched`() async throws {
         let setting = try await Setting()
         let refused = try await setting.build()

@@ -55,6 +55,10 @@ int cl_fchmodat_nofollow(int dirfd, const char *path, uint32_t mode);
 int cl_memfd_create(const char *name, int sealable);
 int cl_memfd_seal(int fd);
 int cl_read_only_mount(int fd); // the same file or directory by a mount of its own, detached and read-only
+int cl_unix_listen(int dirfd, const char *name); // a stream socket that listens at a new name
+int cl_unix_connect(const char *path); // paths may be longer than sockaddr_un has room for
+int cl_unix_accept(int fd); // waits for one
+int cl_relay(int left, int right, int stop); // carries bytes both ways until both have ended or `stop` hangs up
 int cl_pipe2(int fds[_Nonnull 2], int flags);
 int cl_syncfs(int fd);
 int cl_flock(int fd, int exclusive, int nonblocking); // OFD lock on the whole file

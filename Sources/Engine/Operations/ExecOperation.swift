@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ContentStore
 internal import LinuxSystem
 internal import LLB
 internal import LLBMessages
@@ -15,6 +16,7 @@ struct ExecOperation: DefinedOperation {
     let inputCount: Int
     let platform: Platform
     let resourceLimits: SandboxSpec.ResourceLimits
+    let state: StateDirectory
     let snapshots: SnapshotStore
     let launcher: Launcher
 
@@ -42,7 +44,12 @@ struct ExecOperation: DefinedOperation {
         }
         try checkEntitlements(session)
         let trees = try inputs.map(fileTree)
-        var mounts = StepMounts(snapshots: snapshots, session: session, workingDirectory: exec.meta.cwd)
+        var mounts = StepMounts(
+            state: state,
+            snapshots: snapshots,
+            session: session,
+            workingDirectory: exec.meta.cwd
+        )
         do {
             for mount in exec.mounts { try await mounts.add(mount, trees) }
             let spec = try await spec(mounts, trees, session)

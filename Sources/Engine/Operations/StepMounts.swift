@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ContentStore
 internal import LinuxSystem
 internal import LLBMessages
 internal import Sandbox
@@ -18,6 +19,7 @@ struct StepMounts {
     private(set) var root: Root?
     private(set) var mounts: [SandboxSpec.Mount] = []
 
+    private let state: StateDirectory
     private let snapshots: SnapshotStore
     private let session: BuildSession
     private let workingDirectory: String
@@ -27,6 +29,9 @@ struct StepMounts {
     private var outputs: [Int64: Output] = [:]
     /// Held while the step runs.
     private var caches: [CacheDirectory] = []
+    private var agents: [SocketRelay] = []
+    /// Directories below ``StateDirectory/temporary`` with the agents' sockets.
+    private var agentFolders: [String] = []
 
     private enum Output {
         /// The input, unchanged.
@@ -35,7 +40,8 @@ struct StepMounts {
         case stage(Stage, on: FileTree)
     }
 
-    init(snapshots: SnapshotStore, session: BuildSession, workingDirectory: String) {
+    init(state: StateDirectory, snapshots: SnapshotStore, session: BuildSession, workingDirectory: String) {
+        self.state = state
         self.snapshots = snapshots
         self.session = session
         self.workingDirectory = workingDirectory
@@ -53,12 +59,7 @@ struct StepMounts {
             )
         case .cache: try await addCache(mount, target, trees)
         case .secret: try await addSecret(mount.secretOpt, target)
-        case .ssh:
-            if mount.sshopt.optional { return }
-            throw EngineError(
-                .unsupported,
-                "cannot mount the SSH agent at \(target): agent forwarding is not there yet"
-            )
+        case .ssh: try await addAgent(mount.sshopt, target)
         case .UNRECOGNIZED(let value):
             throw EngineError(.invalidDefinition, "mount \(target) has the unknown type \(value)")
         }
@@ -134,6 +135,43 @@ struct StepMounts {
         mounts.append(mount)
     }
 
+    /// Shows a socket of the step's own, behind which the agent is: its owner and mode are the step's, and the agent is
+    /// out of reach once the step has ended.
+    private mutating func addAgent(_ option: Pb_SSHOpt, _ target: String) async throws {
+        let id = option.id.isEmpty ? "default" : option.id
+        guard let agent = session.agents[id] else {
+            if option.optional { return }
+            throw EngineError(
+                .invalidRequest,
+                "cannot mount the SSH agent \(id): the build was given none of that name; pass --ssh \(id)"
+            )
+        }
+        let (relay, folder) = try await blocking { [state] in
+            let (directory, folder) = try state.scratch("ssh-agent")
+            let relay = try SocketRelay(
+                to: agent,
+                in: directory,
+                name: "socket",
+                user: option.uid,
+                group: option.gid,
+                mode: option.mode & 0o777
+            )
+            return (relay, folder)
+        }
+        agents.append(relay)
+        agentFolders.append(folder)
+        mounts.append(.init(.bind(relay.place), at: target, isReadOnly: true))
+    }
+
+    private mutating func letGo() {
+        caches = []
+        for agent in agents { agent.close() }
+        agents = []
+        // What stays goes with this process.
+        for folder in agentFolders { try? state.temporary.removeTree(name: folder) }
+        agentFolders = []
+    }
+
     private func input(_ mount: Pb_Mount, _ trees: [FileTree]) throws -> FileTree {
         if mount.input == -1 { return .scratch }
         guard let index = Int(exactly: mount.input), trees.indices.contains(index) else {
@@ -146,7 +184,7 @@ struct StepMounts {
     ///
     /// - Returns: One tree an output.
     mutating func commit() async throws -> [any Sendable] {
-        caches = []
+        letGo()
         for stage in discarded { await stage.discard() }
         discarded = []
         var results: [any Sendable] = []
@@ -165,7 +203,7 @@ struct StepMounts {
 
     /// Throws away what the step wrote.
     mutating func discard() async {
-        caches = []
+        letGo()
         for stage in discarded { await stage.discard() }
         discarded = []
         for case .stage(let stage, _) in outputs.values { await stage.discard() }
