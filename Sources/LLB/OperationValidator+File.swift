@@ -4,7 +4,7 @@ internal import LLBMessages
 
 extension OperationValidator {
     /// Actions of one file operation; more are refused.
-    static let actionCountLimit = 10_000
+    static let actionCountLimit = FileActions.countMax
 
     func validate(_ file: Pb_FileOp) throws(LLBError) -> Int {
         guard !file.actions.isEmpty else { throw refusal("it has no file actions") }

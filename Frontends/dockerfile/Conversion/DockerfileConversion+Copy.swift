@@ -156,6 +156,13 @@ extension DockerfileConversion {
     }
 
     private func check(_ transfer: FileTransfer) throws {
+        let count = transfer.sources.paths.count + transfer.sources.inlineFiles.count
+        guard count <= FileActions.countMax else {
+            throw ConversionError(
+                .badSource,
+                "one instruction names \(count) sources, at most \(FileActions.countMax) are allowed"
+            )
+        }
         guard !transfer.checksum.isEmpty else { return }
         guard transfer.sources.paths.count == 1 else {
             throw ConversionError(.badSource, "checksum can't be specified for multiple sources")

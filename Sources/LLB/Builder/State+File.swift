@@ -105,6 +105,9 @@ public struct FileActions: Sendable {
 
     private(set) var steps: [Step] = []
 
+    /// More than these in one operation are refused.
+    public static let countMax = 10_000
+
     /// No changes.
     public init() {}
 
