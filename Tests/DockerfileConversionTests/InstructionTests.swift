@@ -163,6 +163,12 @@ import Testing
         )
     }
 
+    @Test func `refuses a copy of more sources than one operation may have`() async {
+        let sources = String(repeating: "a ", count: FileActions.countMax + 1)
+        let message = await refusal("FROM a\nCOPY \(sources)/b/", world: World())
+        #expect(message.contains("10001 sources, at most 10000 are allowed"), "\(message)")
+    }
+
     @Test func `names windows paths without their drive`() async throws {
         var image = World.plain
         image.platform = Platform(os: "windows", architecture: "amd64", osVersion: "10.0.1")
