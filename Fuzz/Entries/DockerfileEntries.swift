@@ -177,9 +177,9 @@ private func readIgnorePatterns(_ bytes: [UInt8]) throws {
     } catch {
         return try require(!"\(error)".isEmpty, "an error says nothing")
     }
-    let names = String(decoding: bytes.suffix(64), as: UTF8.self).split { "\n\0/".contains($0) }.prefix(4).map(
-        String.init
-    )
+    // By scalars: a slash may be the beginning of a character.
+    let names = String(decoding: bytes.suffix(64), as: UTF8.self).unicodeScalars
+        .split { ["\n", "\0", "/"].contains($0) }.prefix(4).map(String.init)
     var path = ""
     var parent: ParentMatches?
     for name in ["src"] + names where name != "." && name != ".." {

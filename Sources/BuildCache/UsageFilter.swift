@@ -3,7 +3,7 @@
 /// A filter on usage records, in containerd's grammar: conditions joined by commas, all of which must hold.
 ///
 /// A condition is a field alone (it is there and not empty), or a field, an operator (`==`, `!=`, `~=` with a regular
-/// expression) and a value, bare or in double quotes. Fields: `id`, `parents`, `description`, `type`, and the flags
+/// expression, or `=` as Docker's command line has it) and a value, bare or in double quotes. Fields: `id`, `parents`, `description`, `type`, and the flags
 /// `inuse`, `mutable`, `immutable`, `shared`, `private`.
 /// Source: containerd, package filters; BuildKit's usage fields.
 package struct UsageFilter: Sendable {
@@ -51,8 +51,8 @@ package struct UsageFilter: Sendable {
             guard Self.fields.contains(field) else {
                 throw invalid("there is no field \(field.debugDescription)")
             }
-            let symbol = rest.prefix(2)
-            guard ["==", "!=", "~="].contains(symbol) else {
+            let symbol = ["==", "!=", "~=", "="].first { rest.hasPrefix($0) }
+            guard let symbol else {
                 guard rest.isEmpty || rest.first == "," else {
                     throw invalid("expected ==, != or ~= behind \(field)")
                 }
@@ -60,14 +60,14 @@ package struct UsageFilter: Sendable {
                 rest = rest.dropFirst()
                 continue
             }
-            rest = rest.dropFirst(2)
+            rest = rest.dropFirst(symbol.count)
             guard let value = Self.value(&rest) else { throw invalid("a quote is not closed") }
             guard rest.isEmpty || rest.first == "," else {
                 throw invalid("expected a comma behind \(value.debugDescription)")
             }
             rest = rest.dropFirst()
             switch symbol {
-            case "==": conditions.append(Condition(field: field, test: .equal(value)))
+            case "==", "=": conditions.append(Condition(field: field, test: .equal(value)))
             case "!=": conditions.append(Condition(field: field, test: .notEqual(value)))
             default:
                 guard (try? Regex(value)) != nil else {

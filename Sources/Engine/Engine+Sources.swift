@@ -64,19 +64,28 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - platforms: For which each is found, where it has them, besides those it is pinned for.
+    ///   - secrets: Of which those with the usual names log in to servers.
     ///   - agents: SSH agents for repositories, by name.
     package func newestSources(
         _ pinned: [SourceKey: LockedSource],
         platforms: [Platform],
+        secrets: [String: Secret] = [:],
         agents: [String: FilePath] = [:]
     ) async throws -> [SourceKey: LockedSource] {
+        let session = BuildSession(
+            directories: [:],
+            layouts: [:],
+            secrets: secrets,
+            entitlements: [],
+            agents: agents
+        )
         let record = SourceRecord()
         let pins = SourcePins(record: record)
         let images = BuildImages(services: services, layouts: [:], progress: nil, pins: pins)
         let remotes = RemoteSources(services: services, pins: pins)
         for (key, source) in pinned.sorted(by: { $0.key < $1.key }) {
             guard case .image(_, let known) = source else {
-                try await find(key, source, in: remotes, agents)
+                try await find(key, source, in: remotes, session)
                 continue
             }
             var wanted = platforms
@@ -93,12 +102,12 @@ extension Engine {
         return record.sources
     }
 
-    /// Asks for the commit of a reference or the body of an address; nobody is there to give secrets.
+    /// Asks for the commit of a reference or the body of an address.
     private func find(
         _ key: SourceKey,
         _ pinned: LockedSource,
         in remotes: RemoteSources,
-        _ agents: [String: FilePath]
+        _ session: BuildSession
     ) async throws {
         if case .git(_, let remote) = pinned {
             var attributes = remote.map { [SourceAttribute.gitFullURL: $0] } ?? [:]
@@ -107,12 +116,13 @@ extension Engine {
             }
             let commit = try await remotes.git.resolve(
                 try remotes.checkout(key.text, attributes),
-                secrets: { _ in nil },
-                agents: { agents[$0] }
+                secrets: { try await session.secret($0) },
+                agents: { session.agents[$0] }
             )
             remotes.note(commit, key.text, attributes)
         } else {
-            let file = try await remotes.http.resolve(try remotes.file(key.text, [:]), secrets: { _ in nil })
+            let request = try remotes.file(key.text, [:])
+            let file = try await remotes.http.resolve(request, secrets: { try await session.secret($0) })
             remotes.note(file, key.text, [:])
         }
     }

@@ -5,8 +5,10 @@ internal import OCI
 
 extension Engine {
     /// Everything that builds keep on disk: results, blobs, cache mounts, frontends and what they made.
-    public func diskUsage() async throws -> CacheUsage {
-        let records = try await services.cache.diskUsage(with: services.usageNeighbours)
+    ///
+    /// - Parameter filters: As ``PruneRequest/filters``; none takes every record.
+    public func diskUsage(_ filters: [String] = []) async throws -> CacheUsage {
+        let records = try await services.cache.diskUsage(usageFilters(filters), with: services.usageNeighbours)
             .map(CacheRecordInfo.init)
         return CacheUsage(records: records, totalSize: records.reduce(0) { $0 + $1.size })
     }
@@ -17,17 +19,22 @@ extension Engine {
     public func prune(_ policy: PruneRequest) async throws -> [CacheRecordInfo] {
         var inner = PrunePolicy()
         inner.all = policy.all
-        do {
-            inner.filters = try policy.filters.map { try UsageFilter($0) }
-        } catch {
-            throw EngineError(.invalidRequest, "\(error)")
-        }
+        inner.filters = try usageFilters(policy.filters)
         inner.keepDuration = policy.keepSeconds.multipliedReportingOverflow(by: 1000).partialValue
         inner.reservedSpace = policy.reservedSpace
         inner.maxUsedSpace = policy.maxUsedSpace
         inner.minFreeSpace = policy.minFreeSpace
         return try await services.cache.prune([inner], with: services.usageNeighbours)
             .map(CacheRecordInfo.init)
+    }
+}
+
+/// - Throws: `invalidRequest` for a text that is no filter.
+private func usageFilters(_ texts: [String]) throws -> [UsageFilter] {
+    do {
+        return try texts.map { try UsageFilter($0) }
+    } catch {
+        throw EngineError(.invalidRequest, "\(error)")
     }
 }
 

@@ -75,7 +75,14 @@ extension Sample {
         mustFail = try text.flag("fails") ?? false
         options = try text.strings(in: "options")
         files = try text.strings(in: "files").mapValues { Array($0.utf8) }
-        imageConfigs = try text.strings(in: "images").mapValues { Array($0.utf8) }
+        for (name, config) in try text.strings(in: "images") {
+            do {
+                // A short name means here what it means in a build file.
+                imageConfigs[try Reference(parsing: name).withDefaultTag.description] = Array(config.utf8)
+            } catch {
+                throw text.error("images: \(error)")
+            }
+        }
         if let names = try text.list("platforms") {
             workerPlatforms = try names.map { name in
                 do {

@@ -79,6 +79,12 @@ extension Definition {
     ) throws(LLBError) {
         guard let last = original.operations.last else { return }
         var terminal = try Pb_Op(operationBytes: last.bytes, digest: last.digest)
+        if encodesAll {
+            // Nothing but the first input says what the result is; whatever else stands there means nothing.
+            let input = terminal.inputs[0]
+            terminal = Pb_Op()
+            terminal.inputs = [input]
+        }
         terminal.inputs[0].digest = (renamed[result.vertex] ?? result.vertex).description
         let isKept = !encodesAll && terminal.inputs[0].digest == result.vertex.description
         let operation = isKept ? last : Operation(try terminal.canonicalBytes())

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CLinux
+internal import Glibc
 internal import Synchronization
 package import SystemPackage
 
@@ -48,7 +49,11 @@ package final class SocketRelay: Sendable {
             while let isReady = try? pollReadable([listener, stop], timeout: .seconds(3600)), !isReady[1] {
                 guard isReady[0] else { continue }
                 let accepted = cl_unix_accept(listener.number)
-                if accepted < 0 { continue }
+                if accepted < 0 {
+                    // No descriptor is left, perhaps: the client waits.
+                    usleep(10_000)
+                    continue
+                }
                 // Nobody may hold the relay while its thread waits: its end is what ends the thread.
                 self?.serve(Descriptor(owning: accepted), stop)
             }

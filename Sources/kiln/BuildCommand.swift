@@ -76,20 +76,7 @@ struct BuildCommand: AsyncParsableCommand {
     @Flag(help: "Push the image to its registry; short for -o type=registry.")
     var push = false
 
-    @Option(
-        name: .customLong("secret"),
-        help: ArgumentHelp("A secret for steps that ask for it: id=ID[,src=PATH|,env=NAME].", valueName: "secret")
-    )
-    var secrets: [String] = []
-
-    @Option(
-        name: .customLong("ssh"),
-        help: ArgumentHelp(
-            "An SSH agent for repositories: default for that of the environment, or ID=SOCKET.",
-            valueName: "id[=socket]"
-        )
-    )
-    var agents: [String] = []
+    @OptionGroup var credentials: CredentialOptions
 
     @Option(
         name: .customLong("allow"),
@@ -273,11 +260,7 @@ extension BuildCommand {
         request.noCache = noCache
         request.noCacheStages = noCacheStages.flatMap { $0.split(separator: ",").map(String.init) }
         request.pull = pull
-        for text in secrets {
-            let (id, secret) = try parseSecret(text)
-            request.secrets[id] = secret
-        }
-        request.agents = try parseAgents(agents)
+        try credentials.apply(to: &request)
         request.entitlements = Set(entitlements)
         request.frontendOptions.merge(try options()) { _, own in own }
         request.frontendOptions.merge(call.frontendOptions) { _, own in own }

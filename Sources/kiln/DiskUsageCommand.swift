@@ -17,14 +17,20 @@ struct DiskUsageCommand: AsyncParsableCommand {
     @Flag(help: "Print one JSON object a line.")
     var json = false
 
+    @Option(
+        name: .customLong("filter"),
+        help: ArgumentHelp(
+            "Only records that match one of them, such as type==source.local.",
+            valueName: "filter"
+        )
+    )
+    var filters: [String] = []
+
     @OptionGroup var state: StateOptions
 
     func run() async throws {
-        let engine = try await Engine(
-            configuration: EngineConfiguration(stateDirectory: FilePath(state.path))
-        )
-        let usage = try await engine.diskUsage()
-        await engine.close()
+        let filters = filters
+        let usage = try await withEngine(state) { try await $0.diskUsage(filters) }
         let records = usage.records.sorted { $0.size > $1.size }
         if json {
             for record in records { writeOutput(line(record)) }

@@ -55,8 +55,11 @@ struct PruneCommand: AsyncParsableCommand {
     func run() async throws {
         var policy = PruneRequest()
         policy.all = all
-        policy.filters = filters.filter { !$0.hasPrefix("until=") }
-        let until = filters.last { $0.hasPrefix("until=") }.map { String($0.dropFirst(6)) }
+        // Docker's command line has both words for the same.
+        let ages = ["until=", "unused-for="]
+        policy.filters = filters.filter { filter in !ages.contains { filter.hasPrefix($0) } }
+        let until = filters.last { filter in ages.contains { filter.hasPrefix($0) } }
+            .map { String($0.drop { $0 != "=" }.dropFirst()) }
         if let text = keepDuration ?? until {
             guard let seconds = parseSeconds(text) else {
                 throw UsageError("cannot read the duration \"\(text)\": expected such as 30m, 24h or 7d")

@@ -123,7 +123,7 @@ import Testing
     // MARK: Filters
 
     @Test(arguments: [
-        ("type==regular", true), ("type==frontend", false), ("type!=frontend", true),
+        ("type==regular", true), ("type=regular", true), ("id=y", false), ("type==frontend", false), ("type!=frontend", true),
         ("id==x", true), ("id~=^x$", true), ("id~=y", false), ("inuse", false), ("private", true),
         ("shared", false), ("immutable", true), ("mutable", false),
         ("type==regular,id==x", true), ("type==regular,id==z", false),
@@ -136,7 +136,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "size==3", "id=x", "id==\"x", "id==\"x\"y", "==", "id~=(", "id==x,,type", ",", "id x",
+        "size==3", "id-x", "id==\"x", "id==\"x\"y", "==", "id~=(", "id==x,,type", ",", "id x",
         "\u{0}",
         String(repeating: "a", count: 5000),
     ])

@@ -169,6 +169,12 @@ import Testing
         #expect(message.contains("10001 sources, at most 10000 are allowed"), "\(message)")
     }
 
+    @Test func `refuses a working directory that no system could enter`() async {
+        let lines = String(repeating: "WORKDIR \(String(repeating: "d", count: 100))\n", count: 60)
+        let message = await refusal("FROM a\n" + lines, world: World())
+        #expect(message.contains("a path may have 4095 at most"), "\(message)")
+    }
+
     @Test func `names windows paths without their drive`() async throws {
         var image = World.plain
         image.platform = Platform(os: "windows", architecture: "amd64", osVersion: "10.0.1")

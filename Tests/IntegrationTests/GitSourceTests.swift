@@ -102,6 +102,36 @@ import Testing
         #expect(found.status == 1)
     }
 
+    @Test func `a lock is made and moved with the same secrets as a build`() async throws {
+        let server = try GitServer()
+        let first = try await server.makeRepository("r", ["a.txt": "one\n"])
+        let login = Data("x-access-token:t0ken-of-the-test".utf8).base64EncodedString()
+        server.demand("basic \(login)")
+        let project = try await Project(
+            "FROM scratch\nADD \(server.address("r"))#main /\n",
+            files: ["kiln.toml": "version = 1\n"]
+        )
+        let secret = "id=GIT_AUTH_TOKEN,src=\(try project.workspace.write("token", "t0ken-of-the-test\n"))"
+        let state = project.workspace.state
+        let context = project.workspace.path("context")
+        func kiln(_ arguments: String...) async throws -> CommandResult {
+            try await project.kiln.start(arguments, state: state).result()
+        }
+        func lock() throws -> String { try project.workspace.read("context/kiln.lock") }
+
+        #expect(try await kiln("lock", context).status != 0)
+        #expect(!project.workspace.exists("context/kiln.lock"))
+        let locked = try await kiln("lock", context, "--secret", secret)
+        try #require(locked.status == 0, "\(locked.error)")
+        #expect(try lock().contains(first) && !lock().contains("t0ken"))
+
+        let second = try await server.commit("r", ["a.txt": "two\n"])
+        #expect(try await kiln("update", "--project", context).status != 0)
+        let moved = try await kiln("update", "--project", context, "--secret", secret)
+        try #require(moved.status == 0, "\(moved.error)")
+        #expect(try lock().contains(second) && !lock().contains(first))
+    }
+
     @Test func `P-INPUT-03: a repository is a build context, with its Dockerfile in it`() async throws {
         let server = try GitServer()
         try await server.makeRepository(

@@ -73,6 +73,23 @@ struct SchedulingTests {
             .sorted()
     }
 
+    @Test func `what stands on a local directory is kept, and the directory is known as a source`() async throws {
+        let project = try await Project("FROM tree\nCOPY a /y\nCOPY --link a /z\n", files: ["a": "a\n"])
+        try project.workspace.write("tree/b", "b\n")
+        let context = "tree=\(project.workspace.path("tree"))"
+        #expect(work(try await project.build("--build-context", context)).count == 2)
+        #expect(work(try await project.build("--build-context", context)) == [])
+        try project.workspace.write("tree/b", "c\n")
+        // What is linked does not look at what lies below.
+        #expect(work(try await project.build("--build-context", context)) == ["COPY a /y"])
+        let state = project.workspace.state
+        let sources = try await project.kiln.run("du", "--filter", "type=source.local", "--json", state: state)
+        #expect(sources.outputText.split(separator: "\n").count == 2, "\(sources.outputText) \(sources.error)")
+        #expect(sources.outputText.contains("local source for tree"))
+        let wrong = try await project.kiln.run("du", "--filter", "kind=x", state: state)
+        #expect(wrong.status == 1 && wrong.error.contains("there is no field \"kind\""), "\(wrong.error)")
+    }
+
     @Test func `a changed line runs only what depends on it`() async throws {
         let project = try await Project(Self.layered, files: ["left.txt": "l", "right.txt": "r"])
         #expect(work(try await project.build()).count == 8)

@@ -261,12 +261,23 @@ extension DockerfileConversion {
     /// Sets the directory of state and image.
     ///
     /// - Returns: The directory with slashes.
+    /// `PATH_MAX` of Linux, which counts the zero at the end.
+    ///
+    /// A few bytes a line can ask for much more, since each relative WORKDIR makes the path longer.
+    private static let pathByteLimit = 4096
+
     private func setDirectory(_ path: String, _ stage: StageState) throws -> String {
         let system = SystemPath(os: stage.platform?.os ?? "")
         let directory = try system.workingDirectory(
             current: stage.image.config.workingDirectory,
             path
         )
+        guard directory.utf8.count < Self.pathByteLimit else {
+            throw ConversionError(
+                .badInstruction,
+                "the working directory has \(directory.utf8.count) bytes, and a path may have \(Self.pathByteLimit - 1) at most"
+            )
+        }
         stage.image.config.workingDirectory = directory
         stage.state = stage.state.inDirectory(system.toSlash(directory))
         return system.toSlash(directory)

@@ -10,8 +10,18 @@ package struct LLBTextError: Error, Sendable, Hashable, CustomStringConvertible 
         package let column: Int?
         /// Where the value stands in the document: `operations.build.mounts["/src"].from`; empty for all of it.
         package let path: String
-        /// One sentence, lower case, without a full stop.
+        /// One sentence, lower case, without a full stop, of at most 4 KiB; what is longer ends in `…`.
         package let message: String
+
+        init(line: Int?, column: Int?, path: String, message: String) {
+            func bounded(_ text: String) -> String {
+                text.utf8.count <= 4096 ? text : String(text.unicodeScalars.prefix(1024)) + "…"
+            }
+            self.line = line
+            self.column = column
+            self.path = bounded(path)
+            self.message = bounded(message)
+        }
 
         /// `3:14: PATH: MESSAGE`, without the parts that are not known.
         package var description: String {

@@ -31,11 +31,7 @@ struct LockedBuildOptions: ParsableArguments {
     )
     var platforms: [String] = []
 
-    @Option(
-        name: .customLong("ssh"),
-        help: ArgumentHelp("An SSH agent for repositories, as for kiln build.", valueName: "id[=socket]")
-    )
-    var agents: [String] = []
+    @OptionGroup var credentials: CredentialOptions
 
     /// The platforms that images are locked for: those of the project and of the options, else this machine's.
     func imagePlatforms(of project: ProjectFile) throws -> [Platform] {
@@ -50,7 +46,7 @@ struct LockedBuildOptions: ParsableArguments {
         base.target = target
         base.platforms = platforms
         try given.apply(to: &base)
-        base.agents = try parseAgents(agents)
+        try credentials.apply(to: &base)
         if files.isEmpty { return [base] }
         return files.map { file in
             var request = base

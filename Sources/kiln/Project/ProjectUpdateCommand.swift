@@ -25,11 +25,7 @@ struct ProjectUpdateCommand: AsyncParsableCommand {
     @Flag(name: .customLong("dry-run"), help: "Show what would change, and change nothing.")
     var dryRun = false
 
-    @Option(
-        name: .customLong("ssh"),
-        help: ArgumentHelp("An SSH agent for repositories, as for kiln build.", valueName: "id[=socket]")
-    )
-    var agents: [String] = []
+    @OptionGroup var credentials: CredentialOptions
 
     @OptionGroup var options: ProjectOptions
 
@@ -50,9 +46,9 @@ struct ProjectUpdateCommand: AsyncParsableCommand {
         let pinned = lock.sources.filter { keys.contains($0.key) }
         if !pinned.isEmpty {
             let platforms = project.project.imagePlatforms
-            let agents = try parseAgents(agents)
+            let (secrets, agents) = (try credentials.secrets(), try credentials.agents())
             let newest = try await withEngine(options.state) { engine in
-                try await engine.newestSources(pinned, platforms: platforms, agents: agents)
+                try await engine.newestSources(pinned, platforms: platforms, secrets: secrets, agents: agents)
             }
             updated.sources.merge(newest) { _, new in new }
             changes += describeSources(old: lock.sources, new: updated.sources)
