@@ -123,7 +123,8 @@ import Testing
     // MARK: Filters
 
     @Test(arguments: [
-        ("type==regular", true), ("type=regular", true), ("id=y", false), ("type==frontend", false), ("type!=frontend", true),
+        ("type==regular", true), ("type==frontend", false), ("type!=frontend", true),
+        ("type=regular", true), ("id=y", false),
         ("id==x", true), ("id~=^x$", true), ("id~=y", false), ("inuse", false), ("private", true),
         ("shared", false), ("immutable", true), ("mutable", false),
         ("type==regular,id==x", true), ("type==regular,id==z", false),
