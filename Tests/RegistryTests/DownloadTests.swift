@@ -103,6 +103,7 @@ import Testing
         "nonsense", "",
     ])
     func `an answer with another range than asked for is thrown away`(range: String) async throws {
+        let seen = Seen()
         let server = try ScriptedServer { [bytes] request in
             if request.headers["range"] != nil {
                 return .init(
@@ -112,30 +113,35 @@ import Testing
                 )
             }
             let isFirst = range.isEmpty || !request.target.isEmpty
-            return .init(body: bytes, cutAfter: isFirst && Self.isFirst(request) ? 200_000 : nil)
+            return .init(body: bytes, cutAfter: isFirst && seen.isFirst(request) ? 200_000 : nil)
         }
-        Self.seen.withLock { $0.removeAll() }
         try await fetch(server)
         #expect(try store.read(Digest.of(bytes), byteLimit: 1 << 20) == bytes)
     }
 
-    private static let seen = Mutex<Set<String>>([])
-    private static func isFirst(_ request: ScriptedServer.Request) -> Bool {
-        seen.withLock { $0.insert((request.headers["host"] ?? "") + request.target).inserted }
+    /// Which paths were asked for; each test has its own, since they run at the same time.
+    private final class Seen: Sendable {
+        private let targets = Mutex<Set<String>>([])
+
+        func isFirst(_ request: ScriptedServer.Request) -> Bool {
+            targets.withLock { $0.insert(request.target).inserted }
+        }
     }
 
     @Test func `a refused range (416) starts again from the beginning`() async throws {
+        let seen = Seen()
         let server = try ScriptedServer { [bytes] request in
             if request.headers["range"] != nil { return .init(status: 416) }
-            return .init(body: bytes, cutAfter: Self.isFirst(request) ? 1000 : nil)
+            return .init(body: bytes, cutAfter: seen.isFirst(request) ? 1000 : nil)
         }
         try await fetch(server)
         #expect(store.contains(Digest.of(bytes)))
     }
 
     @Test func `content that changed between two tries is noticed and fetched whole`() async throws {
+        let seen = Seen()
         let server = try ScriptedServer { [bytes] request in
-            if request.headers["range"] == nil, Self.isFirst(request) {
+            if request.headers["range"] == nil, seen.isFirst(request) {
                 return .init(body: noise(300_000, seed: 9), cutAfter: 100_000)
             }
             return Self.ranged(bytes, request)
@@ -213,8 +219,9 @@ import Testing
         `an overloaded server is asked again, after the time it names but no longer than the limit`()
         async throws
     {
+        let seen = Seen()
         let server = try ScriptedServer { [bytes] request in
-            Self.isFirst(request)
+            seen.isFirst(request)
                 ? .init(status: 503, headers: [("Retry-After", "1000000000")]) : .init(body: bytes)
         }
         try await fetch(server)
