@@ -125,7 +125,7 @@ extension BuildCache {
                 memory.stackNodes = nodes
                 // Names that follow from content may be collected and come back: their rows are checked each time.
                 memory.durableLayers.formUnion(
-                    fresh.map(\.id).filter { !$0.hasPrefix("image-") && !$0.hasPrefix("host-") }
+                    fresh.map(\.id).filter { !Layer.isNamedByContent($0) }
                 )
                 for record in batch.records { memory.lease(record.id, record.tree) }
             }
@@ -183,7 +183,7 @@ private struct BatchWriter {
     /// On disk, or a layer of an image that can be had again.
     private func canBeKept(_ layer: Layer) -> Bool {
         onDisk.contains(layer.id)
-            || (layer.id.hasPrefix("image-") && layer.blob != nil && layer.diffID != nil)
+            || (layer.isFromImage && layer.blob != nil && layer.diffID != nil)
     }
 
     private mutating func stack(of tree: FileTree) throws -> Int64 {

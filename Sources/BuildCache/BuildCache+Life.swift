@@ -56,7 +56,7 @@ extension BuildCache {
 
     /// The token of the process that made a layer, `nil` for layers that are named by their content.
     static func owner(of layer: LayerID) -> String? {
-        if layer.hasPrefix("image-") || layer.hasPrefix("host-") { return nil }
+        if Layer.isNamedByContent(layer) { return nil }
         return layer.lastIndex(of: "-").map { String(layer[..<$0]) }
     }
 

@@ -3,8 +3,8 @@
 /// A filter on usage records, in containerd's grammar: conditions joined by commas, all of which must hold.
 ///
 /// A condition is a field alone (it is there and not empty), or a field, an operator (`==`, `!=`, `~=` with a regular
-/// expression, or `=` as Docker's command line has it) and a value, bare or in double quotes. Fields: `id`, `parents`, `description`, `type`, and the flags
-/// `inuse`, `mutable`, `immutable`, `shared`, `private`.
+/// expression, or `=` as Docker's command line has it) and a value, bare or in double quotes. Fields: `id`, `parents`,
+/// `description`, `type`, and the flags `inuse`, `mutable`, `immutable`, `shared`, `private`.
 /// Source: containerd, package filters; BuildKit's usage fields.
 package struct UsageFilter: Sendable {
     private enum Test: Sendable {

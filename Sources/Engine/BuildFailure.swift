@@ -39,7 +39,7 @@ struct BuildFailure: Error, CustomStringConvertible, FaultClassified, ProtocolKi
         reason = error.message
         fault = .input
         protocolKind = .badDefinition
-        step = error.operation.flatMap { definition.metadata[$0]?.description_p["llb.customname"] }
+        step = error.operation.flatMap { definition.metadata[$0]?.customName }
         excerpt = error.operation.flatMap { SourceExcerpt(definition, vertex: $0)?.text }
     }
 }

@@ -263,8 +263,8 @@ struct EngineWorld {
 
     private func imageConfig(_ identifier: String, _ platform: Platform?, _ digest: Digest) -> [UInt8] {
         let name = identifier.firstRange(of: "://").map { String(identifier[$0.upperBound...]) } ?? identifier
-        let fullName = (try? Reference(parsing: name).withDefaultTag.description) ?? name
-        if let config = sample.imageConfigs[fullName] { return config }
+        let fullName = try? Sample.fullName(ofImage: name)
+        if let fullName, let config = sample.imageConfigs[fullName] { return config }
         let platform = platform ?? sample.workerPlatforms.first ?? Platform(os: "linux", architecture: "amd64")
         var members = [
             JSONMember("architecture", .string(platform.architecture)), JSONMember("os", .string(platform.os)),

@@ -11,7 +11,7 @@ package struct Sample: Sendable, Hashable {
     package var workerPlatforms = [Platform(os: "linux", architecture: "amd64")]
     /// Contents of local sources, by source and path: `context/app/main.py`.
     package var files: [String: [UInt8]] = [:]
-    /// Configs of images, by the full name.
+    /// Configs of images, by ``fullName(ofImage:)``.
     package var imageConfigs: [String: [UInt8]] = [:]
     /// Whether the frontend must refuse it.
     package var mustFail = false

@@ -69,6 +69,11 @@ package struct SampleFolder: Sendable {
 }
 
 extension Sample {
+    /// What the name of an image means in a build file, whole: `docker.io/library/alpine:3` for `alpine:3`.
+    static func fullName(ofImage name: String) throws(OCIError) -> String {
+        try Reference(parsing: name).withDefaultTag.description
+    }
+
     /// Takes over what a `.test.toml` says.
     mutating func apply(_ text: CaseText) throws {
         try text.checkNames(["fails", "platforms", "options", "files", "images"])
@@ -77,8 +82,7 @@ extension Sample {
         files = try text.strings(in: "files").mapValues { Array($0.utf8) }
         for (name, config) in try text.strings(in: "images") {
             do {
-                // A short name means here what it means in a build file.
-                imageConfigs[try Reference(parsing: name).withDefaultTag.description] = Array(config.utf8)
+                imageConfigs[try Self.fullName(ofImage: name)] = Array(config.utf8)
             } catch {
                 throw text.error("images: \(error)")
             }

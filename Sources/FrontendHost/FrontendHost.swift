@@ -158,6 +158,7 @@ package struct FrontendHost: Sendable {
         _ program: FrontendProgram,
         _ body: (SandboxProcess) async throws -> Value
     ) async throws -> Value {
+        // Meanwhile: it needs nothing of the program.
         async let isReady: Void = launcher.prepare()
         var spec: SandboxSpec
         do {

@@ -12,17 +12,11 @@ extension FrontendProgram {
     /// is read. Blocks.
     package static func fileIdentity(of path: FilePath) throws -> String {
         let file = try LinuxSystem.Descriptor.open(host: path)
-        var text = try fact(of: file)
+        var text = try file.status().contentIdentity + "\n"
         for mount in try SharedLibraries(of: file, at: path).mounts {
             guard case .bind(let library, _) = mount.source else { continue }
-            text += "\(mount.target) \(try fact(of: library))"
+            text += "\(mount.target) \(try library.status().contentIdentity)\n"
         }
         return "file:" + Digest.of(text).hex
-    }
-
-    private static func fact(of file: LinuxSystem.Descriptor) throws -> String {
-        let status = try file.status()
-        let times = [status.modified, status.changed].map { time in "\(time.seconds).\(time.nanoseconds)" }
-        return "\(status.device) \(status.inode) \(status.size) \(times[0]) \(times[1])\n"
     }
 }

@@ -82,13 +82,7 @@ package struct FrontendProgram: Sendable {
 
 extension FrontendProgram {
     /// Where the running program stands.
-    package static var ownDirectory: FilePath? {
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
-        let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
-        guard count > 0 else { return nil }
-        let program = buffer.prefix(count).map { UInt8(bitPattern: $0) }
-        return FilePath(String(decoding: program, as: UTF8.self)).removingLastComponent()
-    }
+    package static var ownDirectory: FilePath? { runningProgram()?.removingLastComponent() }
 }
 
 extension Descriptor {

@@ -133,7 +133,7 @@ private struct GraphLoader {
             inputs: pending.inputs,
             outputCount: outputCount,
             metadata: metadata,
-            name: metadata.description_p["llb.customname"]
+            name: metadata.customName
                 ?? pending.operation.displayName {
                     loaded[pending.inputs[$0].vertex]?.name ?? "unknown"
                 },

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import LLBMessages
+package import LLBMessages
+
+extension Pb_OpMetadata {
+    /// What to show for the operation; `nil` leaves it to what it does.
+    package var customName: String? {
+        get { description_p["llb.customname"] }
+        set { description_p["llb.customname"] = newValue }
+    }
+}
 
 extension Pb_Op {
     /// Names longer than this many characters are cut; merges of merges would grow without bound.

@@ -46,6 +46,13 @@ package struct FileStatus: Sendable, Hashable {
     package var deviceMajor: UInt32
     package var deviceMinor: UInt32
 
+    /// Tells these bytes from those that a file had before it was written, or that another file has: device, inode, size,
+    /// and times of change.
+    package var contentIdentity: String {
+        let times = [modified, changed].map { "\($0.seconds).\($0.nanoseconds)" }
+        return "\(device) \(inode) \(size) \(times[0]) \(times[1])"
+    }
+
     init(_ raw: cl_stat) {
         device = raw.dev
         inode = raw.ino

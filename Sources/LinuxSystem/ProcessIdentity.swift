@@ -2,6 +2,7 @@
 
 internal import CLinux
 internal import Glibc
+package import SystemPackage
 
 /// A process, told apart from a later one that got the same number.
 package struct ProcessIdentity: Sendable, Hashable {
@@ -22,4 +23,12 @@ package struct ProcessIdentity: Sendable, Hashable {
 
     /// Whether this very process still runs.
     package var isAlive: Bool { startTicks != 0 && cl_process_start_ticks(pid) == startTicks }
+}
+
+/// The file that this process runs; `nil` where there is no `/proc` to tell it.
+package func runningProgram() -> FilePath? {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+    let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
+    guard count > 0 else { return nil }
+    return FilePath(String(decoding: buffer.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self))
 }

@@ -20,9 +20,7 @@ struct LauncherFile: Sendable {
         self.path = path ?? Self.standardPath
         do {
             file = try LinuxSystem.Descriptor.open(host: self.path)
-            let status = try file.status()
-            let times = [status.modified, status.changed].map { "\($0.seconds).\($0.nanoseconds)" }
-            identity = Digest.of("\(status.device) \(status.inode) \(status.size) \(times[0]) \(times[1])").hex
+            identity = Digest.of(try file.status().contentIdentity).hex
         } catch {
             throw Self.unusable(self.path, error)
         }
@@ -42,13 +40,6 @@ struct LauncherFile: Sendable {
         if let variable = unsafe getenv("KILN_SANDBOX") {
             return FilePath(unsafe String(cString: variable))
         }
-        return runningProgram.removingLastComponent().appending(name)
-    }
-
-    static var runningProgram: FilePath {
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
-        let path = buffer[0..<max(0, count)].map { UInt8(bitPattern: $0) }
-        return FilePath(String(decoding: path, as: UTF8.self))
+        return (runningProgram() ?? "").removingLastComponent().appending(name)
     }
 }

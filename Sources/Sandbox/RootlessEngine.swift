@@ -27,7 +27,7 @@ package enum RootlessEngine {
         let path = launcher ?? LauncherFile.standardPath
         unsafe setenv(mark, "1", 1)
         let command =
-            [path.string, "--enter-userns", "--", LauncherFile.runningProgram.string]
+            [path.string, "--enter-userns", "--", (runningProgram() ?? "").string]
             + arguments.dropFirst()
         do {
             try replaceProcess(by: path, arguments: command)

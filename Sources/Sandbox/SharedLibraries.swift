@@ -19,16 +19,10 @@ package struct SharedLibraries: Sendable {
     /// Read-only mounts of the libraries and the loader; empty for a static program.
     package private(set) var mounts: [SandboxSpec.Mount] = []
 
-    /// - Parameter program: An ELF executable of this host.
-    /// - Throws: ``SandboxError`` with `invalidSpec` when it is none, or when a library is not found.
-    package init(of program: FilePath) throws(SandboxError) {
-        try self.init(of: try Self.open(program), at: program)
-    }
-
     /// - Parameters:
     ///   - file: An ELF executable of this host, open.
     ///   - program: Where it stands, for `$ORIGIN` and messages.
-    /// - Throws: As ``init(of:)``.
+    /// - Throws: ``SandboxError`` with `invalidSpec` when it is none, or when a library is not found.
     package init(of file: Descriptor, at program: FilePath) throws(SandboxError) {
         let image = try Self.read(file, program)
         guard let loader = image.interpreter else { return }

@@ -58,12 +58,13 @@ package final class Layer: Sendable {
     /// What the ids of image layers begin with.
     static let imagePrefix = "image-"
 
-    /// Whether the layer lies in a directory of the host; nothing that stands on it can be kept until it is copied, which
-    /// ``directory()`` does.
-    package var isFromHost: Bool { id.hasPrefix(Self.hostPrefix) }
-
     /// What the ids of host layers begin with.
     static let hostPrefix = "host-"
+
+    /// Whether an id follows from the layer's content: the layer has no owner then, and may come back after it was removed.
+    package static func isNamedByContent(_ id: LayerID) -> Bool {
+        id.hasPrefix(imagePrefix) || id.hasPrefix(hostPrefix)
+    }
 
     /// Whether looking into the layer costs neither a download nor an unpacking.
     package var isReady: Bool { contentWork.finished != nil }
@@ -107,6 +108,11 @@ package struct FileTree: Sendable {
 
     /// A tree with one more layer on top.
     package func adding(_ layer: Layer) -> FileTree { FileTree(layers: layers + [layer]) }
+
+    /// Copies to disk the layers that lie in directories of the host: nothing that stands on one can be kept before.
+    package func copyHostLayers() async throws {
+        for layer in layers where layer.id.hasPrefix(Layer.hostPrefix) { _ = try await layer.directory() }
+    }
 
     /// The layers above `lower`, when this tree begins with all of its layers; else `nil`.
     package func suffix(above lower: FileTree) -> FileTree? {

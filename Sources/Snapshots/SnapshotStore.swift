@@ -143,7 +143,7 @@ package final class SnapshotStore: Sendable {
         on tree: FileTree,
         _ body: @escaping @Sendable (TreeWriter) throws -> Void
     ) async throws -> Layer {
-        for layer in tree.layers where layer.isFromHost { _ = try await layer.directory() }
+        try await tree.copyHostLayers()
         let lower = try await tree.view()
         return try await blocking { [self] in
             try makeLayer { upperHost in

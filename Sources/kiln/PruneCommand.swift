@@ -55,12 +55,8 @@ struct PruneCommand: AsyncParsableCommand {
     func run() async throws {
         var policy = PruneRequest()
         policy.all = all
-        // Docker's command line has both words for the same.
-        let ages = ["until=", "unused-for="]
-        policy.filters = filters.filter { filter in !ages.contains { filter.hasPrefix($0) } }
-        let until = filters.last { filter in ages.contains { filter.hasPrefix($0) } }
-            .map { String($0.drop { $0 != "=" }.dropFirst()) }
-        if let text = keepDuration ?? until {
+        policy.filters = filters.filter { Self.age($0) == nil }
+        if let text = keepDuration ?? filters.compactMap(Self.age).last {
             guard let seconds = parseSeconds(text) else {
                 throw UsageError("cannot read the duration \"\(text)\": expected such as 30m, 24h or 7d")
             }
@@ -70,13 +66,15 @@ struct PruneCommand: AsyncParsableCommand {
         policy.maxUsedSpace = try size(maxUsedSpace, "--max-used-space")
         policy.minFreeSpace = try size(minFreeSpace, "--min-free-space")
 
-        let engine = try await Engine(
-            configuration: EngineConfiguration(stateDirectory: FilePath(state.path))
-        )
-        let removed = try await engine.prune(policy)
-        await engine.close()
+        let wanted = policy
+        let removed = try await withEngine(state) { try await $0.prune(wanted) }
         for record in removed { writeOutput("\(record.id)  \(readableByteCount(record.size))\n") }
         writeOutput("Total: \(readableByteCount(removed.reduce(0) { $0 + $1.size }))\n")
+    }
+
+    /// The duration of a filter by age, for which Docker's command line has two words; `nil` for any other filter.
+    private static func age(_ filter: String) -> String? {
+        ["until=", "unused-for="].first { filter.hasPrefix($0) }.map { String(filter.dropFirst($0.count)) }
     }
 
     private func size(_ text: String?, _ option: String) throws -> Int64 {

@@ -53,7 +53,7 @@ struct Fixture: Sendable {
             .removingLastComponent().removingLastComponent().removingLastComponent().appending(
                 "dev/build-sandbox"
             )
-        let output = LauncherFile.runningProgram.removingLastComponent()
+        let output = (runningProgram() ?? "").removingLastComponent()
         let process = try ChildProcess(
             .path(script),
             arguments: [script.string, output.string],

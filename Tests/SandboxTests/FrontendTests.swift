@@ -164,9 +164,10 @@ struct FrontendTests {
     @Test func `runs a dynamic program with exactly the libraries it needs`() async throws {
         try await withScratch { scratch in
             let program = FilePath("/usr/bin/sort")
-            let libraries = try SharedLibraries(of: program)
+            let file = try Descriptor.open(host: program)
+            let libraries = try SharedLibraries(of: file, at: program)
             let spec = SandboxSpec.frontend(
-                executable: try Descriptor.open(host: program),
+                executable: file,
                 arguments: ["sort", "--version"],
                 libraries: libraries.mounts
             )
@@ -177,7 +178,10 @@ struct FrontendTests {
     }
 
     @Test func `says which library a program lacks`() throws {
-        #expect(throws: SandboxError.self) { try SharedLibraries(of: "/etc/passwd") }
-        #expect(try SharedLibraries(of: "/bin/busybox").mounts.isEmpty)
+        func libraries(of program: FilePath) throws -> SharedLibraries {
+            try SharedLibraries(of: try Descriptor.open(host: program), at: program)
+        }
+        #expect(throws: SandboxError.self) { try libraries(of: "/etc/passwd") }
+        #expect(try libraries(of: "/bin/busybox").mounts.isEmpty)
     }
 }

@@ -258,14 +258,14 @@ extension DockerfileConversion {
         commit("STOPSIGNAL " + signal, step)
     }
 
-    /// Sets the directory of state and image.
-    ///
-    /// - Returns: The directory with slashes.
     /// `PATH_MAX` of Linux, which counts the zero at the end.
     ///
     /// A few bytes a line can ask for much more, since each relative WORKDIR makes the path longer.
     private static let pathByteLimit = 4096
 
+    /// Sets the directory of state and image.
+    ///
+    /// - Returns: The directory with slashes.
     private func setDirectory(_ path: String, _ stage: StageState) throws -> String {
         let system = SystemPath(os: stage.platform?.os ?? "")
         let directory = try system.workingDirectory(

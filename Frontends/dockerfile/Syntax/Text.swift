@@ -66,9 +66,10 @@ func parseBoolean(_ text: String) -> Bool? {
 package func bounded(_ message: String) -> String {
     let count = message.utf8.count
     if count <= messageByteLimit { return message }
-    // Whole scalars: a half one would read as another.
-    let head = String(decoding: Array(message.utf8.prefix(messageByteLimit / 4 * 3)), as: UTF8.self)
-    let tail = String(decoding: Array(message.utf8.suffix(messageByteLimit / 8)), as: UTF8.self)
+    let bytes = message.utf8
+    // Slices of a text begin and end at whole scalars.
+    let head = message[..<bytes.index(bytes.startIndex, offsetBy: messageByteLimit / 4 * 3)]
+    let tail = message[bytes.index(bytes.endIndex, offsetBy: -messageByteLimit / 8)...]
     return "\(head) … (\(count) bytes) … \(tail)"
 }
 

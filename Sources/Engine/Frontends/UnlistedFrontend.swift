@@ -12,8 +12,10 @@ public struct UnlistedFrontend: Error, CustomStringConvertible {
     public let name: String
     /// What its publisher calls it.
     public let package: String
-    /// The version that would run, and the digest of its release.
-    public let version: String, release: String
+    /// The version that would run.
+    public let version: String
+    /// The digest of that version's release.
+    public let release: String
     /// The versions that what it is asked for with allows; `nil` allows any.
     public let constraint: String?
     /// What it wants to be allowed, such as `secret "npm-token"`.

@@ -28,9 +28,9 @@ struct MergeOperation: DefinedOperation {
     }
 
     func execute(_ context: OperationContext, inputs: [any Sendable]) async throws -> [any Sendable] {
-        let layers = try inputs.flatMap { try fileTree($0).layers }
-        for layer in layers where layers.count > 1 && layer.isFromHost { _ = try await layer.directory() }
-        return [FileTree(layers: layers)]
+        let tree = FileTree(layers: try inputs.flatMap { try fileTree($0).layers })
+        if tree.layers.count > 1 { try await tree.copyHostLayers() }
+        return [tree]
     }
 }
 

@@ -29,9 +29,8 @@ struct StepMounts {
     private var outputs: [Int64: Output] = [:]
     /// Held while the step runs.
     private var caches: [CacheDirectory] = []
-    private var agents: [SocketRelay] = []
-    /// Directories below ``StateDirectory/temporary`` with the agents' sockets.
-    private var agentFolders: [String] = []
+    /// Each with the directory below ``StateDirectory/temporary`` that its socket is in.
+    private var agents: [(relay: SocketRelay, folder: String)] = []
 
     private enum Output {
         /// The input, unchanged.
@@ -158,18 +157,21 @@ struct StepMounts {
             )
             return (relay, folder)
         }
-        agents.append(relay)
-        agentFolders.append(folder)
+        agents.append((relay, folder))
         mounts.append(.init(.bind(relay.place), at: target, isReadOnly: true))
     }
 
-    private mutating func letGo() {
+    /// Gives back what was held while the step ran.
+    private mutating func letGo() async {
         caches = []
-        for agent in agents { agent.close() }
+        let ended = agents
         agents = []
+        if ended.isEmpty { return }
+        for agent in ended { agent.relay.close() }
         // What stays goes with this process.
-        for folder in agentFolders { try? state.temporary.removeTree(name: folder) }
-        agentFolders = []
+        try? await blocking { [state] in
+            for agent in ended { try? state.temporary.removeTree(name: agent.folder) }
+        }
     }
 
     private func input(_ mount: Pb_Mount, _ trees: [FileTree]) throws -> FileTree {
@@ -184,7 +186,7 @@ struct StepMounts {
     ///
     /// - Returns: One tree an output.
     mutating func commit() async throws -> [any Sendable] {
-        letGo()
+        await letGo()
         for stage in discarded { await stage.discard() }
         discarded = []
         var results: [any Sendable] = []
@@ -203,7 +205,7 @@ struct StepMounts {
 
     /// Throws away what the step wrote.
     mutating func discard() async {
-        letGo()
+        await letGo()
         for stage in discarded { await stage.discard() }
         discarded = []
         for case .stage(let stage, _) in outputs.values { await stage.discard() }

@@ -25,8 +25,8 @@ public struct Constraints: Sendable {
 
     /// What to show for the operation.
     public var name: String? {
-        get { metadata.description_p["llb.customname"] }
-        set { metadata.description_p["llb.customname"] = newValue }
+        get { metadata.customName }
+        set { metadata.customName = newValue }
     }
 
     /// Whether an earlier result may not be used.
